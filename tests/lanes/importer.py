@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run Galaxy's importer on a tarball; its warnings count, though it does not fail for them itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+
+
+def main() -> int:
+    command = [sys.executable, "-m", "galaxy_importer.main", sys.argv[1]]
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            command, cwd=folder, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    print(run.stdout)
+    bad = [line for line in run.stdout.splitlines() if line.startswith(("WARNING", "ERROR"))]
+    print(f"exit code {run.returncode}, {len(bad)} warnings and errors", *bad, sep="\n")
+    return run.returncode or (1 if bad else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

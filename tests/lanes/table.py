@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of lanes. Those of ansible-test, which are alike, are made in ansible_lane.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import which
+
+import pythons
+from ansible_lane import ansible_lane
+from common import install_server, make_venv, pytest
+from lint_lane import lint_lane
+from product_lanes import demo_lane, install_lane
+from requirements import OLD_SERVER, TEST
+from steps import Lane, Step
+
+NEWEST = ["3.13", "3.12", "3.11", "3.10"]
+OLDEST = "3.9"
+MODULE_TARGETS = ("governor_stream", "governor_slot", "governor_info")
+TESTS = "tests"
+"""The environment that the lanes of plain pytest share."""
+
+
+def unit_lane(python: Path) -> Lane:
+    steps = [make_venv(TESTS, python, TEST), pytest("pytest", TESTS, "tests/unit", 300)]
+    old = pythons.find(OLDEST)
+    if old is None:
+        steps.append(Step(f"pytest-{OLDEST}", (), 0, skip=pythons.missing(OLDEST)))
+    else:
+        steps += [make_venv("tests-3.9", old, TEST), pytest("pytest-3.9", "tests-3.9", "tests/unit", 300)]
+    return Lane("unit", "unit tests on the newest and on the oldest Python", steps, weight=40)
+
+
+def core_lane(python: Path) -> Lane:
+    steps = [
+        make_venv(TESTS, python, TEST),
+        install_server("newest"),
+        install_server(OLD_SERVER),
+        pytest("pytest-newest", TESTS, "tests/core", 600),
+        pytest(f"pytest-{OLD_SERVER}", TESTS, "tests/core", 600, OLD_SERVER),
+    ]
+    return Lane("core", f"the core against real servers, the newest and {OLD_SERVER}", steps, weight=100)
+
+
+def faults_lane(python: Path) -> Lane:
+    steps = [make_venv(TESTS, python, TEST), install_server("newest"), pytest("pytest", TESTS, "tests/faults", 900)]
+    return Lane("faults", "the core while servers fail", steps, weight=60)
+
+
+def interop_lane(python: Path) -> Lane:
+    about = "the core beside Choria's own Go code"
+    if which("go") is None:
+        return Lane("interop", about, skip="it needs go on PATH")
+    steps = [make_venv(TESTS, python, TEST), install_server("newest"), pytest("pytest", TESTS, "tests/interop", 900)]
+    return Lane("interop", about, steps, weight=90)
+
+
+def lanes() -> list[Lane]:
+    python = pythons.find(*NEWEST)
+    if python is None:
+        raise SystemExit(f"none of these Python versions was found: {', '.join(NEWEST)}")
+    return [
+        lint_lane(),
+        unit_lane(python),
+        core_lane(python),
+        faults_lane(python),
+        interop_lane(python),
+        ansible_lane("2.16", ["3.10"], OLD_SERVER),
+        ansible_lane("2.19", ["3.11"], "newest", sanity=True),
+        ansible_lane("2.20", ["3.12"], "newest"),
+        ansible_lane("2.21", ["3.13", "3.12"], "newest", sanity=True, old_target=MODULE_TARGETS),
+        install_lane(python),
+        demo_lane(python),
+    ]
