@@ -1,0 +1,296 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Campaign for a slot, and hold it: ``Governor.start`` and the ``Slot`` that it returns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Callable
+
+from .backoff import backoff as backoff_policy
+from .durations import format_duration
+from .entry import Entry
+from .errors import GovernorError, NotOwner, NotSent, NoVerdict, Undecided, UnknownGovernor, WaitTimeout
+from .jetstream import JetStream, jetstream
+from .names import check_label, check_subject
+from .stack import Stack, StaleToken
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+
+class Governor:
+    """A governor to campaign in. One object may campaign many times, also at the same time.
+
+    ``interval``: seconds between tries, varied from 50 to 150 %. ``backoff``: a policy of Choria's by name, or a list
+    of milliseconds; it takes the place of the interval. ``subject``: where to campaign; None reads it from the
+    stream. ``leave_on_completion=False``: ``finish`` leaves the entry to max_age, for so many holders per period.
+    ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock are to differ.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        nc: Client | JetStream,
+        *,
+        interval: float = 0.25,
+        backoff: str | Sequence[int] | None = None,
+        subject: str | None = None,
+        logger: logging.Logger | None = None,
+        leave_on_completion: bool = True,
+    ) -> None:
+        js = jetstream(nc)
+        self.js = replace(js, logger=logger) if logger else js
+        self.name = name
+        self.stack = Stack(name, self.js)
+        self.leave_on_completion = leave_on_completion
+        self._interval = interval
+        self._backoff = backoff_policy(backoff) if backoff is not None else None
+        self._subject = check_subject(subject) if subject else None
+
+    @property
+    def connection(self) -> Client:
+        return self.js.nc
+
+    async def start(self, holder: str, *, owner: str | None = None, timeout: float | None = None) -> Slot:
+        """Enter, waiting for a free slot for ``timeout`` seconds (None: for ever, 0: one try).
+
+        ``owner`` says who may release the slot by name; None: only the Slot that is returned. Raises WaitTimeout
+        (with who holds the slots), UnknownGovernor, PermissionRefused and others of the tree. A try that has begun is
+        carried to its verdict, if need be beyond the timeout: whatever this returns or raises, an entry is left behind
+        only if it returns; NoVerdict says that even this could not be made sure.
+        """
+        wait = _Campaign(self, check_label(holder, "A holder"), owner, timeout)
+        return await wait.run(self._subject or await wait.subject())
+
+    def pause(self, tries: int) -> float:
+        """Seconds to wait after so many tries."""
+        random = self.js.timing.random
+        if self._backoff is not None:
+            return self._backoff.delay(tries - 1, random)
+        return self._interval * (0.5 + random())
+
+
+class Slot:
+    """A slot that is held: ``seq`` is its sequence in the governor, ``waited`` seconds and ``attempts`` it took.
+
+    Also an asynchronous context manager, which finishes on the way out.
+    """
+
+    def __init__(self, campaign: _Campaign, seq: int) -> None:
+        self.governor = campaign.governor.name
+        self.seq = seq
+        self.holder = campaign.holder
+        self.owner = campaign.owner
+        self.token = campaign.token
+        self.waited = campaign.waited
+        self.attempts = campaign.attempts
+        self._stack = campaign.governor.stack
+        self._leave = campaign.governor.leave_on_completion
+        self._finished = False
+
+    async def finish(self) -> bool:
+        """Give the slot back; False when there was nothing to give back any more (finished, evicted, expired or gone
+        with its governor).
+
+        Raises NoVerdict when no server answered for the connection's patience: call it again then.
+        """
+        if self._finished or not self._leave:
+            self._finished = True
+            return False
+        try:
+            removed = await self._stack.remove(self.seq, self.check_mine)
+        except (NotOwner, UnknownGovernor) as exc:
+            # The stream was deleted, and perhaps made anew to count from 1 again: this slot went with the old one.
+            self._stack.js.logger.warning("%s", exc)
+            removed = None
+        self._finished = True
+        return removed is not None
+
+    async def entry(self) -> Entry | None:
+        """The entry as the server has it; None when the slot is lost (evicted, expired, gone with its governor)."""
+        try:
+            found = await self._stack.entry(self.seq)
+        except UnknownGovernor:
+            return None
+        return found if found is not None and found.token == self.token else None
+
+    async def still_held(self) -> bool:
+        return await self.entry() is not None
+
+    async def __aenter__(self) -> Slot:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.finish()
+
+    def check_mine(self, entry: Entry) -> None:
+        """A check for ``Stack.remove``: raises NotOwner for any entry but this slot's."""
+        if entry.token != self.token:
+            raise NotOwner(_not_yours(self.governor, entry, f"'{self.holder}' who held it before"))
+
+
+def must_be_owned_by(governor: str, owner: str) -> Callable[[Entry], None]:
+    """A check for ``Stack.remove``: raises NotOwner for what another owner holds."""
+
+    def check(entry: Entry) -> None:
+        if entry.owner != owner:
+            raise NotOwner(_not_yours(governor, entry, f"'{owner}'"))
+
+    return check
+
+
+def _not_yours(governor: str, entry: Entry, asker: str) -> str:
+    owner = f"its owner is '{entry.owner}'" if entry.owner else "it carries no owner, as entries of Go clients"
+    return (
+        f"Slot {entry.seq} of governor '{governor}' is held by '{entry.shown}' ({owner}), not by {asker}: it was not "
+        "released. Sequences count from 1 again when a governor is deleted and made anew. To remove it whoever "
+        "owns it, evict it."
+    )
+
+
+class _Campaign:
+    """One acquisition: tries, each with a token, and what is to be told when it ends."""
+
+    def __init__(self, governor: Governor, holder: str, owner: str | None, timeout: float | None) -> None:
+        self.governor = governor
+        self.holder = holder
+        self.owner = owner
+        self.timeout = timeout
+        self.token = _new_token()
+        self.attempts = 0
+        self._timing = governor.js.timing
+        self._began = self._timing.clock()
+        self._deadline = math.inf if timeout is None else self._began + timeout
+
+    @property
+    def waited(self) -> float:
+        return self._timing.clock() - self._began
+
+    async def subject(self) -> str:
+        """Where the governor listens. Reading it is a part of the wait already, and leaves nothing in doubt."""
+        try:
+            state = await self._timing.until_verdict(self.governor.stack.state, 0.0, self._deadline)
+        except NoVerdict as exc:
+            raise await self._timed_out(str(exc)) from exc
+        return state.config.subject
+
+    async def run(self, subject: str) -> Slot:
+        while True:
+            seq = await self._try_once(subject)
+            if seq is not None:
+                self.governor.js.logger.info("%s holds slot %d of governor %s", self.holder, seq, self.governor.name)
+                return Slot(self, seq)
+            # Some servers never take a token again that they have refused (see Stack.enter).
+            self.token = _new_token()
+            left = self._deadline - self._timing.clock()
+            if left <= 0:
+                raise await self._timed_out()
+            pause = min(self.governor.pause(self.attempts), left)
+            self.governor.js.logger.debug("governor %s is full, next try in %.3f s", self.governor.name, pause)
+            await self._timing.sleep(pause)
+
+    async def _try_once(self, subject: str) -> int | None:
+        """One try, carried to its verdict, also when the caller loses patience in the middle of it."""
+        try:
+            return await self._verdict(subject)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._withdraw(subject))
+            raise
+        except NotSent as exc:
+            raise await self._timed_out(str(exc)) from exc
+        except NoVerdict as exc:
+            raise NoVerdict(
+                f"{exc} It is unknown whether '{self.holder}' has entered governor '{self.governor.name}': look at "
+                "its entries; max_age ends an entry that nobody gives back.",
+                **self.facts,
+            ) from exc
+
+    async def _verdict(self, subject: str) -> int | None:
+        js, stack = self.governor.js, self.governor.stack
+        undecided_since = math.inf
+
+        async def once() -> int | None:
+            nonlocal undecided_since
+            self.attempts += 1
+            try:
+                return await stack.enter(subject, self.holder, self.owner, self.token)
+            except StaleToken:
+                self.token = _new_token()
+                return await stack.enter(subject, self.holder, self.owner, self.token)
+            except Undecided:
+                undecided_since = min(undecided_since, self._timing.clock())
+                if self._timing.clock() - undecided_since < js.patience:
+                    raise
+                # No election takes so long: this is a refusal whose answer was lost (see Stack.enter).
+                return None
+            except UnknownGovernor as exc:
+                # Nobody listens: the governor is gone (which this tells), has moved, or its server is away.
+                if (await stack.state()).config.subject != subject:
+                    raise UnknownGovernor(
+                        f"Governor '{self.governor.name}' does not listen on '{subject}' any more: start again."
+                    ) from exc
+                raise NotSent(str(exc)) from exc
+
+        return await self._timing.until_verdict(once, js.patience, self._deadline)
+
+    async def _withdraw(self, subject: str) -> None:
+        """Make sure that a try which was cut short leaves no entry: repeat it, and remove what it made."""
+        try:
+            seq = await self.governor.js.until_verdict(
+                lambda: self.governor.stack.enter(subject, self.holder, self.owner, self.token)
+            )
+            if seq is not None:
+                # Also where leave_on_completion is off: nobody has been told of this entry.
+                await self.governor.stack.remove(seq, Slot(self, seq).check_mine)
+        except GovernorError as exc:
+            self.governor.js.logger.warning("%s", exc)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"attempts": self.attempts, "waited": round(self.waited, 3)}
+
+    async def _timed_out(self, reason: str = "") -> WaitTimeout:
+        """The error, with who holds the slots as far as that can still be learned."""
+        waited, tries = self.waited, f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
+        facts, detail = self.facts, reason
+        if not reason:
+            facts_now, detail = await self._situation()
+            facts.update(facts_now)
+        return WaitTimeout(
+            f"Timed out after {waited:.1f} s waiting for a slot in governor '{self.governor.name}' "
+            f"({tries}, {detail.rstrip('.')}).",
+            **facts,
+        )
+
+    async def _situation(self) -> tuple[dict[str, Any], str]:
+        stack = self.governor.stack
+        try:
+            state = await stack.state()
+            entries: list[Entry] = await stack.entries()
+        except GovernorError as exc:
+            return {}, f"and who holds the slots could not be read: {exc}"
+        facts = {
+            "active": state.active,
+            "limit": state.config.limit,
+            "holders": [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in entries],
+        }
+        detail = f"{state.active} of {state.config.limit} slots held"
+        if entries:
+            oldest = entries[0]
+            detail += f", oldest by {oldest.shown} for {format_duration(oldest.age(state.now))}"
+        return facts, detail
+
+
+def _new_token() -> str:
+    return str(uuid.uuid4())

@@ -1,0 +1,162 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a governor is set to, what it shall be set to, and the difference: one pure plan for check, diff and apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from .durations import LONGEST
+from .errors import InvalidValue, NotAGovernor
+from .names import campaign_subject, check_subject, governor_name, stream_name
+
+Json = dict[str, Any]
+
+# What makes a stream a governor: it keeps entries on disk until they are removed, and refuses new ones when full.
+_NATURE = {"retention": "limits", "storage": "file", "discard": "new"}
+
+# How long the server recognises a repeated entry; it refuses a window longer than max_age (error 10052).
+_DUPLICATE_WINDOW = 120.0
+
+# nats-server refuses a shorter max_age, and replicas beyond five.
+_SHORTEST_AGE = 0.1
+_MOST_REPLICAS = 5
+_LONGEST_DESCRIPTION = 4096
+
+
+@dataclass(frozen=True)
+class GovernorConfig:
+    """``max_age`` in seconds, 0 for never; ``subject`` is where holders campaign."""
+
+    name: str
+    limit: int
+    max_age: float
+    replicas: int
+    subject: str
+    description: str
+
+    @classmethod
+    def from_stream(cls, stream: Json) -> GovernorConfig:
+        """From a stream's configuration; NotAGovernor, with every reason, if it would not behave as one."""
+        name = governor_name(stream["name"])
+        reasons = _not_a_governor(stream)
+        if name is None or reasons:
+            raise NotAGovernor(
+                f"Stream {stream['name']} exists but is not a governor: {', '.join(reasons) or 'its name'}. "
+                "Use another name, or remove the stream."
+            )
+        return cls(
+            name=name,
+            limit=int(stream["max_msgs"]),
+            max_age=stream.get("max_age", 0) / 1e9,
+            replicas=int(stream.get("num_replicas", 1)),
+            subject=stream["subjects"][0],
+            description=stream.get("description", ""),
+        )
+
+    def as_options(self) -> Json:
+        """The configuration in the words of the options, for a diff."""
+        return {option: value for option, value in asdict(self).items() if option != "name"}
+
+    def to_stream(self, base: Json | None = None) -> Json:
+        """The stream's configuration; of an existing one (``base``) everything that is not the governor's stays."""
+        window = min(_DUPLICATE_WINDOW, self.max_age or _DUPLICATE_WINDOW)
+        return {
+            **(base or {"max_bytes": -1, "max_msg_size": -1, "max_consumers": -1}),
+            **_NATURE,
+            "name": stream_name(self.name),
+            "description": self.description,
+            "subjects": [self.subject],
+            "max_msgs": self.limit,
+            "max_age": round(self.max_age * 1e9),
+            "num_replicas": self.replicas,
+            "duplicate_window": round(window * 1e9),
+        }
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a caller asks for; None leaves it as it is (or, on creation, at its default)."""
+
+    limit: int | None = None
+    max_age: float | None = None
+    replicas: int | None = None
+    subject: str | None = None
+    description: str | None = None
+
+    def check(self) -> None:
+        """Raises InvalidValue for what no server would take."""
+        if self.limit is not None and self.limit < 1:
+            raise InvalidValue(f"limit must be at least 1, not {self.limit}.")
+        if self.replicas is not None and not 1 <= self.replicas <= _MOST_REPLICAS:
+            raise InvalidValue(f"replicas must be 1 to {_MOST_REPLICAS}, not {self.replicas}.")
+        if self.max_age and not _SHORTEST_AGE <= self.max_age < LONGEST:
+            raise InvalidValue(
+                f"max_age must be 0 (never), or at least {_SHORTEST_AGE} s and below 292 years, not {self.max_age:g} s."
+            )
+        if self.subject is not None:
+            check_subject(self.subject)
+        if self.description is not None and len(self.description.encode()) > _LONGEST_DESCRIPTION:
+            raise InvalidValue(f"description must be at most {_LONGEST_DESCRIPTION} bytes long.")
+
+
+class Change(NamedTuple):
+    option: str
+    before: Any
+    after: Any
+
+
+class Plan(NamedTuple):
+    """``before`` is None where the governor is to be created; ``changes`` is empty where nothing is to be done."""
+
+    before: GovernorConfig | None
+    after: GovernorConfig
+    changes: tuple[Change, ...]
+
+
+def plan(name: str, current: GovernorConfig | None, desired: Desired) -> Plan:
+    """How to get from ``current`` (None: absent) to ``desired``. Raises InvalidValue."""
+    desired.check()
+    wanted = {option: value for option, value in asdict(desired).items() if value is not None}
+    if "max_age" in wanted:
+        # To the nanosecond, as the server has it: 102 times 0.001 is not 0.102, and would be a change for ever.
+        wanted["max_age"] = round(wanted["max_age"] * 1e9) / 1e9
+    if current is None:
+        return _creation(name, wanted)
+    after = replace(current, **wanted)
+    changes = tuple(
+        Change(option, getattr(current, option), value)
+        for option, value in wanted.items()
+        if value != getattr(current, option)
+    )
+    return Plan(current, after, changes)
+
+
+def _creation(name: str, wanted: Mapping[str, Any]) -> Plan:
+    missing = [option for option in ("limit", "max_age") if option not in wanted]
+    if missing:
+        raise InvalidValue(f"Governor '{name}' does not exist yet; creating it needs {' and '.join(missing)}.")
+    defaults = {"replicas": 1, "subject": campaign_subject(name), "description": f"Concurrency Governor {name}"}
+    after = GovernorConfig(**{"name": name, **defaults, **wanted})
+    changes = tuple(Change(option, None, value) for option, value in after.as_options().items())
+    return Plan(None, after, changes)
+
+
+def _not_a_governor(stream: Json) -> list[str]:
+    reasons = [
+        f"its {option} is {stream.get(option)!r}, not {value!r}"
+        for option, value in _NATURE.items()
+        if stream.get(option) != value
+    ]
+    if stream.get("max_msgs", -1) < 1:
+        reasons.append("it has no maximum number of messages")
+    subjects = stream.get("subjects") or []
+    if len(subjects) != 1 or set(subjects[0]) & set("*>"):
+        reasons.append(f"it listens on {', '.join(subjects) or 'no subject'}, not on a single subject")
+    if stream.get("sealed"):
+        reasons.append("it is sealed")
+    return reasons

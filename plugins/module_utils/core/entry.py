@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One entry of a governor's stack: who holds the slot, who may release it, since when."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .names import split_owner
+
+OWNER_HEADER = "Governor-Owner"
+TOKEN_HEADER = "Governor-Token"  # noqa: S105  # the name of a header
+MSG_ID_HEADER = "Nats-Msg-Id"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``owner`` and ``token`` are None where a Go client made the entry; ``time`` is the server's, in UTC."""
+
+    seq: int
+    holder: str
+    owner: str | None
+    token: str | None
+    time: datetime
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Entry:
+        """From the ``message`` of a STREAM.MSG.GET answer."""
+        headers = _headers(base64.b64decode(message.get("hdrs", "")))
+        return cls(
+            seq=int(message["seq"]),
+            holder=base64.b64decode(message.get("data", "")).decode(errors="replace"),
+            owner=headers.get(OWNER_HEADER),
+            token=headers.get(TOKEN_HEADER),
+            time=parse_time(message["time"]),
+        )
+
+    @property
+    def run_id(self) -> str | None:
+        return split_owner(self.owner)[0]
+
+    @property
+    def shown(self) -> str:
+        """The holder for sentences: on one line and not endless, whatever a Go client wrote."""
+        text = self.holder if self.holder.isprintable() else repr(self.holder)[1:-1]
+        return text if len(text) <= 60 else text[:57] + "..."
+
+    def age(self, now: datetime) -> float:
+        """Seconds; never negative."""
+        return max(0.0, (now - self.time).total_seconds())
+
+    def expires_at(self, max_age: float) -> datetime | None:
+        """When max_age (seconds, 0: never) evicts the entry."""
+        return self.time + timedelta(seconds=max_age) if max_age else None
+
+
+def entry_headers(owner: str | None, token: str) -> dict[str, str]:
+    """The headers of a new entry. The token is also its message id, so that a repeated entry is recognised."""
+    headers = {MSG_ID_HEADER: token, TOKEN_HEADER: token}
+    if owner is not None:
+        headers[OWNER_HEADER] = owner
+    return headers
+
+
+def parse_time(text: str) -> datetime:
+    """A server's RFC 3339 time, whose fraction has up to nine digits, to the microsecond."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
+    if match is None:
+        raise ValueError(f"not an RFC 3339 time: {text!r}")
+    seconds, fraction, zone = match.groups()
+    zone = "+00:00" if zone == "Z" else zone
+    return datetime.fromisoformat(f"{seconds}.{(fraction or '').ljust(6, '0')[:6]}{zone}").astimezone(timezone.utc)
+
+
+def format_time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC with milliseconds, as the modules return it."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    lines = block.decode(errors="replace").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name: value.strip() for name, _colon, value in pairs}

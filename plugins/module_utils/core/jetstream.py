@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""JetStream's API over a nats-py connection: one request, one verdict.
+
+nats-py's own ``JetStreamManager`` is not used because it drops what it does not know: fields of a stream's
+configuration (an update would reset them), the server's clock in ``ts``, non-ASCII headers, and the text of an error
+that has no code of its own. What goes over the wire is documented in NATS's ADR-1 and ADR-31.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable
+
+from .errors import (
+    ConnectionClosed,
+    JetStreamUnavailable,
+    NotSent,
+    NoVerdict,
+    PermissionRefused,
+    UnknownGovernor,
+    from_server,
+)
+from .timing import Answer, Timing
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+Json = dict[str, Any]
+
+_log = logging.getLogger("jetstream.governor")
+_log.addHandler(logging.NullHandler())
+
+# A refused permission is told beside the request, never as its answer: how often to look while waiting for one.
+_LOOK_FOR_REFUSAL = 0.05
+
+
+@dataclass(frozen=True)
+class JetStream:
+    """One connection, and how to speak to JetStream over it.
+
+    ``domain``: the JetStream domain, None for the one the connection is in. ``timeout``: seconds for one request.
+    ``patience``: seconds to go on asking when no answer came and it is unknown what was done (elections take 4 to 9).
+    """
+
+    nc: Client
+    domain: str | None = None
+    timeout: float = 5.0
+    patience: float = 15.0
+    logger: logging.Logger = _log
+    timing: Timing = field(default_factory=Timing)
+
+    async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
+        """One API request, such as ``STREAM.INFO.GOVERNOR_x``. ``what`` is the beginning of the error's sentence."""
+        prefix = f"$JS.{self.domain}.API" if self.domain else "$JS.API"
+        payload = json.dumps(request).encode() if request is not None else b""
+        message = await self._request(f"{prefix}.{verb}", payload, None, what)
+        if message is None:
+            raise JetStreamUnavailable(
+                f"{what}: no JetStream answers at {self.server}"
+                + (f" in domain '{self.domain}'" if self.domain else "")
+                + ". Start nats-server with JetStream enabled (-js), or correct the domain."
+            )
+        return self._checked(message, what)
+
+    async def publish(self, subject: str, body: bytes, headers: dict[str, str], *, what: str) -> Json:
+        """Store one message; the acknowledgement has ``stream``, ``seq`` and perhaps ``duplicate``.
+
+        UnknownGovernor: no stream listens on the subject; nothing was stored.
+        """
+        message = await self._request(subject, body, headers, what)
+        if message is None:
+            raise UnknownGovernor(f"{what}: no stream listens on '{subject}'.")
+        return self._checked(message, what)
+
+    async def paged(self, verb: str, key: str, request: Json, *, what: str) -> list[Any]:
+        """All items of a list request, in as few requests as the server's pages allow."""
+        items: list[Any] = []
+        while True:
+            answer = await self.call(verb, {**request, "offset": len(items)}, what=what)
+            page = answer.get(key) or []
+            if answer.get("missing"):
+                raise NoVerdict(f"{what}: no answer from the leaders of {', '.join(sorted(answer['missing']))}.")
+            items += page
+            if not page or len(items) >= int(answer.get("total", 0)):
+                return items
+
+    async def until_verdict(self, operation: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Repeat what is safe to repeat, for ``patience`` seconds, until the server's verdict on it is known."""
+        return await self.timing.until_verdict(operation, self.patience, self.timing.clock() + self.patience)
+
+    @property
+    def server(self) -> str:
+        """Where this connection leads, without credentials, for sentences."""
+        url = self.nc.connected_url
+        return url.netloc.rpartition("@")[2] if url else "no server (disconnected)"
+
+    async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None, what: str) -> Msg | None:
+        """The answer, or None when nobody listens on the subject."""
+        # Imported here: Ansible loads this file also where nats-py is missing, to be able to say so.
+        from nats.errors import Error, NoRespondersError
+        from nats.errors import TimeoutError as NoAnswer
+
+        if self.nc.is_closed:
+            raise ConnectionClosed(f"{what}: the connection to NATS is closed{self._last_error()}.")
+        if not self.nc.is_connected:
+            raise NotSent(f"{what}: the connection to NATS is lost{self._last_error()}.")
+        before = self.nc.last_error
+        request = asyncio.ensure_future(self.nc.request(subject, payload, self.timeout, headers=headers))
+        try:
+            while not (await asyncio.wait([request], timeout=_LOOK_FOR_REFUSAL))[0]:
+                self._look_for_refusal(subject, before, what)
+            return request.result()
+        except NoRespondersError:
+            return None
+        except NoAnswer as exc:
+            self._look_for_refusal(subject, before, what)
+            raise NoVerdict(f"{what}: no answer within {self.timeout:g} s{self._last_error()}.") from exc
+        except Error as exc:
+            raise NoVerdict(f"{what}: {exc}.") from exc
+        finally:
+            request.cancel()
+
+    def _look_for_refusal(self, subject: str, before: Exception | None, what: str) -> None:
+        error = self.nc.last_error
+        # nats-py passes the server's words on in lower case, the subject included.
+        text = str(error or "").lower()
+        if "permissions violation" not in text:
+            return
+        if error is not before and f'"{subject.lower()}"' in text:
+            raise PermissionRefused(
+                f"{what}: this NATS user may not publish to '{subject}'. Grant the permission to the user."
+            )
+        # nats-py subscribes once, with the first request: this refusal holds for all requests that follow, too.
+        inbox = self.nc.new_inbox().rpartition(".")[0].lower()
+        if f'subscription to "{inbox}.' in text:
+            raise PermissionRefused(
+                f"{what}: this NATS user may not subscribe to the inbox for answers ({text}). Grant it, or set "
+                "inbox_prefix to what the user may subscribe to."
+            )
+
+    def _last_error(self) -> str:
+        error = self.nc.last_error
+        return f" (last error: {error or type(error).__name__})" if error is not None else ""
+
+    def _checked(self, message: Msg, what: str) -> Json:
+        try:
+            answer = json.loads(message.data)
+        except ValueError as exc:
+            raise NoVerdict(f"{what}: the answer is not JSON: {message.data[:60]!r}.") from exc
+        if "error" in answer:
+            raise from_server(answer["error"], what)
+        return dict(answer)
+
+
+def jetstream(nc: Client | JetStream) -> JetStream:
+    """A JetStream as it is; a bare nats-py connection with the defaults."""
+    return nc if isinstance(nc, JetStream) else JetStream(nc)

@@ -1,0 +1,253 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Create, load, change, watch and remove governors."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from .config import Change, Desired, GovernorConfig, Json, Plan, plan
+from .entry import Entry
+from .errors import AlreadyExists, ConfigRefused, EntryGone, InUse, NotAGovernor, UnknownGovernor
+from .jetstream import JetStream, jetstream
+from .names import campaign_subject, governor_name, stream_name
+from .stack import Stack, State
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+# Older servers make room for a lower max_msgs by removing the oldest messages: holders would lose their slots
+# without being told (nats-server#2589, mended by #4802).
+_LOWERS_SAFELY = (2, 10, 6)
+
+
+class Manager:
+    """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last.
+
+    Everywhere, ``nc`` is a nats-py connection, or a JetStream where domain, timeouts or logger are to differ.
+    """
+
+    def __init__(self, js: JetStream, state: State, changes: tuple[Change, ...] = ()) -> None:
+        self.js = js
+        self.state = state
+        self.changes = changes
+        self._stack = Stack(state.config.name, js)
+
+    # -- getting one
+
+    @classmethod
+    async def load(cls, name: str, nc: Client | JetStream) -> Manager:
+        """Raises UnknownGovernor when it does not exist, NotAGovernor when something else has the name."""
+        js = jetstream(nc)
+        return cls(js, await js.until_verdict(Stack(name, js).state))
+
+    @classmethod
+    async def find(cls, name: str, nc: Client | JetStream) -> Manager | None:
+        """Like ``load``, but None when it does not exist."""
+        try:
+            return await cls.load(name, nc)
+        except UnknownGovernor:
+            return None
+
+    @classmethod
+    async def create(cls, name: str, nc: Client | JetStream, *, limit: int, max_age: float, **rest: Any) -> Manager:
+        """A new governor; AlreadyExists when one of that name has another configuration.
+
+        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject`` and ``description``.
+        """
+        js = jetstream(nc)
+        return await cls.apply(plan(name, None, Desired(limit=limit, max_age=max_age, **rest)), js)
+
+    @classmethod
+    async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
+        """Create the governor, or change of it what is given. ``limit`` 0 only loads it: UnknownGovernor when absent.
+
+        ``rest`` is ``max_age``, ``replicas``, ``subject`` and ``description``; what is not given stays as it is.
+        """
+        js = jetstream(nc)
+        if limit == 0:
+            return await cls.load(name, js)
+        desired = Desired(limit=limit, **rest)
+        current = await cls.find(name, js)
+        try:
+            return await cls.apply(plan(name, current.config if current else None, desired), js, current)
+        except AlreadyExists:
+            current = await cls.load(name, js)
+            return await cls.apply(plan(name, current.config, desired), js, current)
+
+    @classmethod
+    async def apply(cls, steps: Plan, js: JetStream, current: Manager | None = None, force: bool = False) -> Manager:
+        """Carry a plan out. ``current`` is the governor that it was made for, None for a creation.
+
+        Raises what ``check_change`` raises; ConfigRefused also when the server did not take all of it.
+        """
+        if current is not None and not steps.changes:
+            return cls(js, current.state)
+        if current is not None:
+            current.check_change(steps.after, force)
+        name, base = steps.after.name, current.state.stream if current else None
+        verb = "UPDATE" if current else "CREATE"
+        wanted = steps.after.to_stream(base)
+        what = f"Could not {verb.lower()} governor '{name}'"
+        info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
+        _check_echo(wanted, info["config"], what)
+        return cls(js, State.from_info(info), steps.changes)
+
+    # -- what it is
+
+    @property
+    def config(self) -> GovernorConfig:
+        return self.state.config
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def stream(self) -> str:
+        return stream_name(self.name)
+
+    @property
+    def limit(self) -> int:
+        return self.config.limit
+
+    @property
+    def max_age(self) -> float:
+        """Seconds; 0 for never."""
+        return self.config.max_age
+
+    @property
+    def replicas(self) -> int:
+        return self.config.replicas
+
+    @property
+    def subject(self) -> str:
+        return self.config.subject
+
+    @property
+    def connection(self) -> Client:
+        return self.js.nc
+
+    # -- changing it: effective at once, entries are kept, errors are raised
+
+    async def set_limit(self, limit: int, force: bool = False) -> None:
+        await self._change(Desired(limit=limit), force)
+
+    async def set_max_age(self, max_age: float) -> None:
+        await self._change(Desired(max_age=max_age))
+
+    async def set_subject(self, subject: str) -> None:
+        await self._change(Desired(subject=subject))
+
+    async def set_replicas(self, replicas: int) -> None:
+        await self._change(Desired(replicas=replicas))
+
+    # -- its entries
+
+    async def active(self) -> int:
+        return (await self.refresh()).active
+
+    async def last_active(self) -> datetime | None:
+        """When somebody last entered, by the server's clock; None when nobody ever did."""
+        return (await self.refresh()).last_active
+
+    async def entries(self) -> list[Entry]:
+        """All entries, oldest first."""
+        return await self._stack.entries()
+
+    async def evict(self, seq: int) -> str:
+        """Remove an entry, whoever owns it; the holder's name that was on it. Raises EntryGone."""
+        removed = await self._stack.remove(seq, lambda _entry: None)
+        if removed is None:
+            raise EntryGone(f"Governor '{self.name}' has no entry {seq}.")
+        return removed.holder
+
+    async def reset(self) -> int:
+        """Remove all entries that there are now; how many they were."""
+        return await self._stack.clear()
+
+    async def delete(self, force: bool = False) -> None:
+        """Remove the governor itself. Raises what ``check_deletion`` raises."""
+        await self.refresh()
+        self.check_deletion(force)
+        try:
+            await self.js.until_verdict(
+                lambda: self.js.call(f"STREAM.DELETE.{self.stream}", what=f"Could not delete governor '{self.name}'")
+            )
+        except UnknownGovernor:
+            self.js.logger.debug("governor %s was deleted already", self.name)
+
+    def check_deletion(self, force: bool = False) -> None:
+        """Raises InUse while there are active entries, unless forced."""
+        if self.state.active and not force:
+            raise InUse(
+                f"Governor '{self.name}' has {self.state.active} active entries; their holders would go on without a "
+                "cap. Wait for them, or use force to delete it all the same."
+            )
+
+    async def refresh(self) -> State:
+        """Read ``state`` again, and return it."""
+        self.state = await self.js.until_verdict(self._stack.state)
+        return self.state
+
+    def check_change(self, after: GovernorConfig, force: bool = False) -> None:
+        """Raises what this server would do wrong in silence.
+
+        InUse: it would evict holders for a limit below the number of active entries (and ``force`` is not set).
+        ConfigRefused: it would take more replicas than one without a cluster, as 2.10 does on an update.
+        """
+        server = self.js.nc.connected_server_version
+        version = (server.major, server.minor, server.patch)
+        lowers_safely = version >= _LOWERS_SAFELY
+        if after.limit < self.state.active and not lowers_safely and not force:
+            raise InUse(
+                f"Governor '{self.name}' has {self.state.active} active entries, and nats-server "
+                f"{'.'.join(map(str, version))} would evict the oldest of them for a limit of {after.limit} (2.10.6 "
+                "and later keep them). Wait until they are done, upgrade the server, or use force."
+            )
+        if after.replicas > 1 and not self.state.clustered:
+            raise ConfigRefused(
+                f"Could not update governor '{self.name}': {after.replicas} replicas need a cluster of JetStream "
+                f"servers, and {self.js.server} is in none."
+            )
+
+    async def _change(self, desired: Desired, force: bool = False) -> None:
+        await self.refresh()
+        changed = await self.apply(plan(self.name, self.config, desired), self.js, self, force)
+        self.state, self.changes = changed.state, changed.changes
+
+
+async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
+    """The names of all governors, sorted; or of those of one collective, as Choria lists them."""
+    return [manager.name for manager in await load_governors(nc, collective)]
+
+
+async def load_governors(nc: Client | JetStream, collective: str | None = None) -> list[Manager]:
+    """All governors, or those of one collective, by name. Streams that only look like governors are left out."""
+    js = jetstream(nc)
+    request: dict[str, Any] = {"subject": campaign_subject("x", collective)[:-1] + "*"} if collective else {}
+    infos = await js.until_verdict(
+        lambda: js.paged("STREAM.LIST", "streams", request, what="Could not list the governors")
+    )
+    managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]
+    return sorted(managers, key=lambda each: each.name)
+
+
+def _if_governor(js: JetStream, info: Json) -> Manager | None:
+    if governor_name(info["config"]["name"]) is None:
+        return None
+    try:
+        return Manager(js, State.from_info(info))
+    except NotAGovernor as exc:
+        js.logger.warning("%s", exc)
+        return None
+
+
+def _check_echo(wanted: Json, echoed: Json, what: str) -> None:
+    """Servers drop in silence what they do not know: what they echo must be what was asked for."""
+    dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
+    if dropped:
+        raise ConfigRefused(f"{what}: the server did not take {', '.join(sorted(dropped))} as asked for.")

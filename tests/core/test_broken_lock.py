@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A slot that was taken away: its holder learns of it, and does not take away what another has got since."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NotOwner
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
+from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+
+@within(20)
+async def test_evicted_and_taken_by_another(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        governor = Governor(name, nc)
+        mine = await governor.start("A", timeout=0)
+        assert await manager.evict(mine.seq) == "A"
+        others = await governor.start("B", timeout=0)
+        assert await mine.still_held() is False
+        assert await mine.entry() is None
+        assert await mine.finish() is False
+        assert await others.still_held() is True
+        assert [entry.holder for entry in await manager.entries()] == ["B"]
+
+
+@within(20)
+async def test_the_governor_was_made_anew_and_counts_from_one_again(
+    server: NatsServer, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        governor = Governor(name, nc)
+        mine = await governor.start("A", owner="r/A", timeout=0)
+        await manager.delete(force=True)
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        others = await governor.start("B", owner="r/B", timeout=0)
+        assert others.seq == mine.seq == 1
+        assert await mine.still_held() is False
+        with caplog.at_level(logging.WARNING, "jetstream.governor"):
+            assert await mine.finish() is False
+        (warning,) = caplog.messages
+        assert warning.startswith(
+            f"Slot 1 of governor '{name}' is held by 'B' (its owner is 'r/B'), not by 'A' who held"
+        )
+        assert await others.still_held() is True
+        assert await mine.finish() is False
+        assert await others.finish() is True
+
+
+@within(20)
+async def test_the_governor_is_gone(server: NatsServer, name: str) -> None:
+    """There is nothing to give back, as little as after an eviction: work that is done need not fail for it."""
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        mine = await Governor(name, nc).start("A", timeout=0)
+        await manager.delete(force=True)
+        assert await mine.still_held() is False
+        assert await mine.finish() is False
+
+
+@within(20)
+async def test_expired(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=1, max_age=0.2)
+        mine = await Governor(name, nc).start("A", timeout=0)
+
+        async def lost() -> bool:
+            return not await mine.still_held()
+
+        await until(lost, 10, "the slot expires")
+        assert await mine.finish() is False
+
+
+@within(20)
+async def test_reset(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        mine = await Governor(name, nc).start("A", timeout=0)
+        await manager.reset()
+        assert await mine.still_held() is False
+        assert await mine.finish() is False
+
+
+@within(20)
+async def test_what_another_owns_is_not_released(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=2, max_age=60)
+        others = await Governor(name, nc).start("web01", owner="other/web01", timeout=0)
+        await nc.request(manager.subject, b"node1", timeout=5)
+        stack, check = Stack(name, manager.js), must_be_owned_by(name, "mine/web01")
+        with pytest.raises(
+            NotOwner, match=r"'web01' \(its owner is 'other/web01'\), not by 'mine/web01': it was not rele"
+        ):
+            await stack.remove(others.seq, check)
+        with pytest.raises(NotOwner, match=r"'node1' \(it carries no owner, as entries of Go clients\), not by"):
+            await stack.remove(2, check)
+        assert await manager.active() == 2
+        assert await stack.remove(99, check) is None
+        removed = await stack.remove(others.seq, must_be_owned_by(name, "other/web01"))
+        assert removed is not None
+        assert removed.token == others.token

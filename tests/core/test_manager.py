@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Create, load and ensure; and what was planned is what the server then has."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change, Desired, plan
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    AlreadyExists,
+    InvalidValue,
+    SubjectTaken,
+    UnknownGovernor,
+)
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, within
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+
+@within(20)
+async def test_create_with_defaults(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=5, max_age=300)
+        assert manager.limit == 5
+        assert manager.max_age == 300.0
+        assert manager.name == name
+        assert manager.replicas == 1
+        assert manager.stream == f"GOVERNOR_{name}" == stream_name(name)
+        assert manager.subject == f"$GOVERNOR.campaign.{name}"
+        assert manager.config.description == f"Concurrency Governor {name}"
+        assert manager.connection is nc
+        assert [change.option for change in manager.changes] == [
+            "limit",
+            "max_age",
+            "replicas",
+            "subject",
+            "description",
+        ]
+
+
+@within(20)
+async def test_the_stream_is_the_one_that_choria_makes(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=5, max_age=300)
+        stored = await stored_config(nc, name)
+        assert stored["name"] == f"GOVERNOR_{name}"
+        assert stored["description"] == f"Concurrency Governor {name}"
+        assert stored["subjects"] == [f"$GOVERNOR.campaign.{name}"]
+        assert (stored["retention"], stored["storage"], stored["discard"]) == ("limits", "file", "new")
+        assert (stored["max_msgs"], stored["max_bytes"], stored["max_consumers"]) == (5, -1, -1)
+        assert (stored["max_age"], stored["duplicate_window"]) == (300e9, 120e9)
+        assert stored["num_replicas"] == 1
+
+
+@pytest.mark.parametrize("odd", ["größe", "$x-1_2", "x" * 246, "日本"])
+@within(20)
+async def test_a_name_that_is_allowed_is_one_that_the_server_takes(server: NatsServer, odd: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(odd, nc, limit=1, max_age=60)
+        assert (await Manager.load(odd, nc)).name == odd
+        await manager.delete()
+
+
+@pytest.mark.parametrize("bad", ["", "a.b", "a b", "a*", ">", "x" * 300])
+@within(20)
+async def test_a_bad_name_is_refused_everywhere(server: NatsServer, bad: str) -> None:
+    async with connected(server.url) as nc:
+        for refused in (
+            Manager.create(bad, nc, limit=1, max_age=0),
+            Manager.load(bad, nc),
+            Manager.find(bad, nc),
+            Manager.ensure(bad, nc, limit=1, max_age=0),
+        ):
+            with pytest.raises(InvalidValue, match="^A governor's name must "):
+                await refused
+
+
+@within(20)
+async def test_load_tells_what_was_created(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        wanted: dict[str, Any] = {
+            "limit": 3,
+            "max_age": 1.5,
+            "subject": f"c.governor.{name}",
+            "description": "night jobs ü",
+        }
+        created = await Manager.create(name, nc, **wanted)
+        loaded = await Manager.load(name, nc)
+        assert loaded.config == created.config
+        assert loaded.config.as_options() == {**loaded.config.as_options(), **wanted}
+        assert loaded.changes == ()
+
+
+@within(20)
+async def test_a_governor_that_does_not_exist(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        sentence = rf"^There is no governor '{name}' \(stream GOVERNOR_{name} not found\)\.$"
+        with pytest.raises(UnknownGovernor, match=sentence):
+            await Manager.load(name, nc)
+        with pytest.raises(UnknownGovernor, match=sentence):
+            await Manager.ensure(name, nc, limit=0)
+        assert await Manager.find(name, nc) is None
+
+
+@within(20)
+async def test_creating_it_twice(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        first = await Manager.create(name, nc, limit=5, max_age=300)
+        assert (await Manager.create(name, nc, limit=5, max_age=300)).config == first.config
+        with pytest.raises(AlreadyExists, match=rf"^Could not create governor '{name}': .*\(error 10058\)\.$"):
+            await Manager.create(name, nc, limit=6, max_age=300)
+        assert (await Manager.load(name, nc)).limit == 5
+
+
+@within(20)
+async def test_ensure_creates_and_then_changes_nothing(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        created = await Manager.ensure(name, nc, limit=5, max_age=300)
+        assert len(created.changes) == 5
+        before = await ask(nc, f"STREAM.INFO.{created.stream}")
+        again = await Manager.ensure(name, nc, limit=5, max_age=300, replicas=1, subject=created.subject)
+        assert again.changes == ()
+        assert again.config == created.config
+        assert (await ask(nc, f"STREAM.INFO.{created.stream}"))["config"] == before["config"]
+
+
+@within(20)
+async def test_ensure_changes_what_is_given_and_tells_exactly_that(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=5, max_age=300, description="night jobs")
+        changed = await Manager.ensure(name, nc, limit=7, max_age=60, replicas=1)
+        assert changed.changes == (Change("limit", 5, 7), Change("max_age", 300.0, 60.0))
+        loaded = await Manager.load(name, nc)
+        assert (loaded.limit, loaded.max_age, loaded.config.description) == (7, 60.0, "night jobs")
+
+
+@within(20)
+async def test_ensure_with_limit_zero_only_loads(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=5, max_age=300)
+        loaded = await Manager.ensure(name, nc, limit=0, max_age=1)
+        assert (loaded.limit, loaded.max_age, loaded.changes) == (5, 300.0, ())
+
+
+@within(20)
+async def test_creating_needs_a_max_age(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        sentence = f"^Governor '{name}' does not exist yet; creating it needs max_age\\.$"
+        with pytest.raises(InvalidValue, match=sentence):
+            await Manager.ensure(name, nc, limit=5)
+        assert await Manager.find(name, nc) is None
+
+
+@within(20)
+async def test_two_that_ensure_at_the_same_time(server: NatsServer, name: str) -> None:
+    """Who comes second finds it made meanwhile, and changes it: neither sees an error."""
+    async with connected(server.url) as nc:
+        made = await asyncio.gather(*(Manager.ensure(name, nc, limit=limit, max_age=60) for limit in (1, 2)))
+        assert [each.limit for each in made] == [1, 2]
+        same = await asyncio.gather(*(Manager.ensure(name, nc, limit=3, max_age=60) for _each in range(5)))
+        assert [each.limit for each in same] == [3] * 5
+        assert (await Manager.load(name, nc)).limit == 3
+
+
+@within(20)
+async def test_the_subject_of_another_stream(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        await ask(nc, f"STREAM.CREATE.{name}", {"name": name, "subjects": [f"{name}.>"]})
+        sentence = (
+            rf"^Could not create governor '{name}': the server answered 'subjects overlap with an existing stream' "
+            r"\(error 10065\)\. Choose another subject, or remove the stream that has it\.$"
+        )
+        with pytest.raises(SubjectTaken, match=sentence):
+            await Manager.create(name, nc, limit=1, max_age=0, subject=f"{name}.x")
+        manager = await Manager.create(name, nc, limit=1, max_age=0)
+        with pytest.raises(SubjectTaken, match=rf"^Could not update governor '{name}': .*\(error 10065\)"):
+            await manager.set_subject(f"{name}.x")
+        assert (await Manager.load(name, nc)).subject == f"$GOVERNOR.campaign.{name}"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"limit": 1},
+        {"limit": 2**31},
+        {"max_age": 0.1},
+        {"max_age": 102 * 0.001},
+        {"max_age": 1 / 3},
+        {"max_age": 0},
+        {"max_age": 10 * 365 * 86400},
+        {"subject": "a.b.c.ü"},
+        {"description": ""},
+        {"description": "x" * 4096},
+        {"limit": 2, "max_age": 60, "description": "two"},
+    ],
+)
+@within(20)
+async def test_the_plan_is_what_the_server_then_has(server: NatsServer, name: str, wanted: dict[str, Any]) -> None:
+    async with connected(server.url) as nc:
+        desired = Desired(**wanted)
+        current = await Manager.create(name, nc, limit=9, max_age=77)
+        steps = plan(name, current.config, desired)
+        applied = await Manager.apply(steps, current.js, current)
+        loaded = await Manager.load(name, nc)
+        assert applied.config == loaded.config == steps.after
+        assert plan(name, loaded.config, desired).changes == ()
+        await loaded.delete()
+
+        steps = plan(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}))
+        await Manager.apply(steps, current.js)
+        loaded = await Manager.load(name, nc)
+        assert loaded.config == steps.after
+        await loaded.delete()

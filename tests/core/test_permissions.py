@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A NATS user that may not do something: told at once, with the subject that has to be granted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import PermissionRefused
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager, list_governors
+from ansible_collections.jetstream.governor.tests.support.client import connected, within
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+# Without looking for refusals each request would wait for its timeout of 5 s, and be repeated for 15 s.
+SOON = 2.0
+
+USERS = """
+authorization {
+  users: [
+    { user: all, password: x }
+    { user: no_publish, password: x, permissions: { publish: { deny: "$GOVERNOR.>" } } }
+    { user: no_delete, password: x, permissions: { publish: { deny: "$JS.API.STREAM.MSG.DELETE.>" } } }
+    { user: no_api, password: x, permissions: { publish: { deny: "$JS.>" } } }
+    { user: no_inbox, password: x, permissions: { subscribe: { deny: "_INBOX.>" } } }
+    { user: own_inbox, password: x, permissions: { subscribe: { allow: "_own.>" } } }
+  ]
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path_factory.mktemp("nats"), config=USERS) as running:
+        yield running
+
+
+def url(server: NatsServer, user: str) -> str:
+    return server.url.replace("//", f"//{user}:x@")
+
+
+async def refusal(doing: Awaitable[object]) -> str:
+    """The sentence; and it came soon."""
+    began = time.monotonic()
+    with pytest.raises(PermissionRefused) as caught:
+        await doing
+    assert time.monotonic() - began < SOON
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 30])
+@within(20)
+async def test_on_publish(guarded: NatsServer, name: str, timeout: float | None) -> None:
+    async with connected(url(guarded, "no_publish")) as nc:
+        await Manager.create(name, nc, limit=1, max_age=60)
+        assert await refusal(Governor(name, nc).start("web01", timeout=timeout)) == (
+            f"Could not enter governor '{name}': this NATS user may not publish to '$GOVERNOR.campaign.{name}'. "
+            "Grant the permission to the user."
+        )
+
+
+@within(20)
+async def test_on_delete(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "no_delete")) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        slot = await Governor(name, nc).start("web01", timeout=0)
+        sentence = (
+            f"Could not remove slot 1 of governor '{name}': this NATS user may not publish to "
+            f"'$JS.API.STREAM.MSG.DELETE.GOVERNOR_{name}'. Grant the permission to the user."
+        )
+        assert await refusal(slot.finish()) == sentence
+        # It is not done: the second call is refused as well, and not a no-op.
+        assert await refusal(slot.finish()) == sentence
+        assert await refusal(manager.evict(slot.seq)) == sentence
+        assert await slot.still_held() is True
+
+
+@within(20)
+async def test_on_the_api(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "all")) as nc:
+        await Manager.create(name, nc, limit=1, max_age=60)
+    async with connected(url(guarded, "no_api")) as nc:
+        may_not = "this NATS user may not publish to '$JS.API.STREAM"
+        grant = "Grant the permission to the user."
+        assert await refusal(Manager.load(name, nc)) == (
+            f"Could not read governor '{name}': {may_not}.INFO.GOVERNOR_{name}'. {grant}"
+        )
+        assert await refusal(Manager.create(f"{name}-2", nc, limit=1, max_age=60)) == (
+            f"Could not create governor '{name}-2': {may_not}.CREATE.GOVERNOR_{name}-2'. {grant}"
+        )
+        assert await refusal(list_governors(nc)) == f"Could not list the governors: {may_not}.LIST'. {grant}"
+        assert await refusal(Governor(name, nc).start("web01")) == (
+            f"Could not read governor '{name}': {may_not}.INFO.GOVERNOR_{name}'. {grant}"
+        )
+
+
+@within(20)
+async def test_entering_needs_no_api_where_the_subject_is_given(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "all")) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        async with connected(url(guarded, "no_api")) as limited:
+            governor = Governor(name, limited, subject=manager.subject)
+            assert (await governor.start("web01", timeout=0)).seq == 1
+
+
+@within(20)
+async def test_on_the_inbox(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "no_inbox")) as nc:
+        for _each in range(2):
+            sentence = await refusal(Manager.load(name, nc))
+            assert sentence.startswith(
+                f"Could not read governor '{name}': this NATS user may not subscribe to the inbox for answers (nats: "
+                'permissions violation for subscription to "_inbox.'
+            )
+            assert sentence.endswith("Grant it, or set inbox_prefix to what the user may subscribe to.")
+
+
+@within(20)
+async def test_an_inbox_that_is_allowed(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "own_inbox"), inbox_prefix="_own") as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        async with await Governor(name, nc).start("web01", timeout=0):
+            assert await manager.active() == 1
+        assert await manager.active() == 0
+
+
+@within(20)
+async def test_many_at_once_are_all_told(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "no_publish")) as nc:
+        await Manager.create(name, nc, limit=1, max_age=60)
+        governor = Governor(name, nc)
+        told = await asyncio.gather(*(refusal(governor.start(f"h{number}")) for number in range(20)))
+        assert len(set(told)) == 1
+
+
+@within(20)
+async def test_an_earlier_refusal_is_not_taken_for_a_later_one(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "no_publish")) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        await refusal(Governor(name, nc).start("web01"))
+        await manager.set_subject(f"c.governor.{name}")
+        assert (await Governor(name, nc).start("web01", timeout=0)).seq == 1
+        await manager.reset()
+        await manager.set_subject(f"$GOVERNOR.campaign.{name}")
+        await refusal(Governor(name, nc).start("web01"))

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections of the workers are cut at random moments, again and again, while they enter, work and leave."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from random import Random
+
+import pytest
+
+from ansible_collections.jetstream.governor.tests.faults.crowd import create, crowd, nobody_is_in
+from ansible_collections.jetstream.governor.tests.support.client import connected, within
+from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@within(60)
+async def test_connections_are_cut(nodes: list[NatsServer], name: str, seed: int) -> None:
+    # A seed, so that the moments are the same again when a run is repeated.
+    random = Random(seed)
+    async with connected(nodes[0].url) as nc, AsyncExitStack() as stack:
+        manager = await create(name, nc)
+        proxies = [await stack.enter_async_context(Proxy(node.port)) for node in nodes]
+        cuts = 0
+        async with crowd(name, [proxy.url for proxy in proxies]) as people:
+            for twentieth in range(1, 20):
+                await people.has_done(twentieth / 20)
+                await asyncio.sleep(random.uniform(0, 0.05))
+                cuts += random.choice(proxies).cut_one(random)
+            await people.finishes()
+        assert cuts >= 10
+        await nobody_is_in(manager)

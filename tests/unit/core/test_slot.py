@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Giving a slot back: once, only one's own, and again when it is unknown whether it was done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Callable, Optional, cast
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot, must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NotOwner, NoVerdict
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
+    NOON,
+    FakeStack,
+    FakeTime,
+    a_state,
+    governor,
+)
+
+Remove = Callable[[int, Callable[[Entry], None]], Optional[Entry]]
+
+
+class Removing(FakeStack):
+    """A stack whose removals do what the test says, one after the other."""
+
+    def __init__(self, *removals: Remove) -> None:
+        super().__init__(1, state=a_state())
+        self.removals = list(removals)
+        self.calls = 0
+
+    async def remove(self, seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
+        self.calls += 1
+        return self.removals.pop(0)(seq, check)
+
+
+def gone(_seq: int, _check: Callable[[Entry], None]) -> Optional[Entry]:
+    return None
+
+
+def unanswered(_seq: int, _check: Callable[[Entry], None]) -> Optional[Entry]:
+    raise NoVerdict("no answer")
+
+
+def held_by_another(seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
+    entry = Entry(seq, "web09", "other/web09", "another token", NOON)
+    check(entry)
+    return entry
+
+
+def removed(seq: int, _check: Callable[[Entry], None]) -> Optional[Entry]:
+    return Entry(seq, "web01", None, None, NOON)
+
+
+async def held(stack: FakeStack, leave_on_completion: bool = True) -> Slot:
+    return await governor(FakeTime(), stack, leave_on_completion=leave_on_completion).start("web01")
+
+
+def test_the_second_finish_is_a_quiet_no_op() -> None:
+    async def main() -> None:
+        stack = Removing(removed)
+        slot = await held(stack)
+        assert [await slot.finish(), await slot.finish(), await slot.finish()] == [True, False, False]
+        assert stack.calls == 1
+
+    asyncio.run(main())
+
+
+def test_a_slot_that_is_gone_was_not_given_back() -> None:
+    async def main() -> None:
+        assert await (await held(Removing(gone))).finish() is False
+
+    asyncio.run(main())
+
+
+def test_a_finish_without_answer_can_be_called_again() -> None:
+    async def main() -> None:
+        slot = await held(Removing(unanswered, unanswered, removed))
+        for _each in range(2):
+            with pytest.raises(NoVerdict):
+                await slot.finish()
+        assert await slot.finish() is True
+
+    asyncio.run(main())
+
+
+def test_what_another_holds_by_now_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        assert await (await held(Removing(held_by_another))).finish() is False
+
+    with caplog.at_level(logging.WARNING, "jetstream.governor"):
+        asyncio.run(main())
+    assert caplog.messages == [
+        "Slot 1 of governor 'g' is held by 'web09' (its owner is 'other/web09'), not by 'web01' who held it before: it "
+        "was not released. Sequences count from 1 again when a governor is deleted and made anew. To remove it whoever "
+        "owns it, evict it."
+    ]
+
+
+def test_who_does_not_leave_leaves_the_entry() -> None:
+    async def main() -> None:
+        stack = Removing()
+        slot = await held(stack, leave_on_completion=False)
+        assert await slot.finish() is False
+        async with slot:
+            pass
+        assert stack.calls == 0
+
+    asyncio.run(main())
+
+
+def test_the_context_manager_gives_the_slot_back_also_after_an_exception() -> None:
+    async def main() -> None:
+        stack = Removing(removed)
+        with pytest.raises(ZeroDivisionError):
+            async with await held(stack):
+                raise ZeroDivisionError
+        assert stack.calls == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        ("other/web01", "(its owner is 'other/web01')"),
+        (None, "(it carries no owner, as entries of Go clients)"),
+        ("", "(it carries no owner, as entries of Go clients)"),
+    ],
+)
+def test_who_may_release_by_owner(owner: Optional[str], said: str) -> None:
+    check = must_be_owned_by("g", "mine/web01")
+    check(Entry(4, "web01", "mine/web01", "t", NOON))
+    with pytest.raises(NotOwner) as caught:
+        check(Entry(4, "web01", cast("str", owner), "t", NOON))
+    assert str(caught.value).startswith(
+        f"Slot 4 of governor 'g' is held by 'web01' {said}, not by 'mine/web01': it was"
+    )

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long an operation without an answer is repeated, and what its caller is told in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Union
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    ConnectionClosed,
+    GovernorError,
+    NotSent,
+    NoVerdict,
+    PermissionRefused,
+)
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime
+
+# What one try does: how many seconds it takes, and what comes of it.
+Try = tuple[float, Union[str, GovernorError]]
+
+
+def run(time: FakeTime, *tries: Try, patience: float = 15.0, timeout: float = 0.0) -> tuple[str, int]:
+    """The answer, and the number of tries it took; the last of ``tries`` is what all further ones do."""
+    count = 0
+
+    async def once() -> str:
+        nonlocal count
+        seconds, outcome = tries[min(count, len(tries) - 1)]
+        count += 1
+        time.now += seconds
+        if isinstance(outcome, GovernorError):
+            raise outcome
+        return outcome
+
+    deadline = time.now + timeout
+    return asyncio.run(time.timing.until_verdict(once, patience, deadline)), count
+
+
+def failure(time: FakeTime, *tries: Try, **limits: float) -> tuple[GovernorError, float]:
+    """The exception, and after how many seconds it came."""
+    began = time.now
+    with pytest.raises(GovernorError) as caught:
+        run(time, *tries, **limits)
+    return caught.value, time.now - began
+
+
+def test_a_verdict_is_returned_at_once() -> None:
+    time = FakeTime()
+    assert run(time, (0, "yes")) == ("yes", 1)
+    assert time.slept == []
+
+
+def test_a_bad_verdict_is_raised_at_once() -> None:
+    error, after = failure(FakeTime(), (0, PermissionRefused("no")), timeout=100)
+    assert (type(error), after) == (PermissionRefused, 0)
+
+
+def test_no_answer_is_asked_again_beyond_the_deadline() -> None:
+    """At the deadline it is unknown what the server did: the caller must be told what is true."""
+    time = FakeTime()
+    assert run(time, (5, NoVerdict("no answer")), (5, NoVerdict("no answer")), (0, "yes")) == ("yes", 3)
+
+
+def test_no_answer_is_asked_for_as_long_as_patience_lasts_from_the_first_doubt() -> None:
+    error, after = failure(FakeTime(), (5, NoVerdict("no answer")), patience=15)
+    assert error.__class__ is NoVerdict
+    # Doubt begins when the first try ends, after 5 s; the try under way when patience ends is carried through.
+    assert 20 <= after <= 25.25
+
+
+def test_doubt_does_not_shorten_a_later_deadline() -> None:
+    error, after = failure(FakeTime(), (5, NoVerdict("no answer")), patience=15, timeout=100)
+    assert error.__class__ is NoVerdict
+    assert 100 <= after <= 105.25
+
+
+def test_later_doubts_do_not_extend_patience() -> None:
+    _error, after = failure(FakeTime(), (1, NoVerdict("no answer")), patience=3)
+    assert 4 <= after <= 5.25
+
+
+def test_what_was_never_sent_ends_at_the_deadline() -> None:
+    error, after = failure(FakeTime(), (0, NotSent("no connection")), patience=15, timeout=2)
+    assert error.__class__ is NotSent
+    assert after == 2
+
+
+def test_one_try_when_nothing_can_be_sent_and_no_time_is_given() -> None:
+    time = FakeTime()
+    error, after = failure(time, (0, NotSent("no connection")), timeout=0)
+    assert (type(error), after, time.slept) == (NotSent, 0, [])
+
+
+def test_doubt_remains_when_the_connection_is_lost_afterwards() -> None:
+    """The first request may have been carried out: NotSent would be a lie."""
+    error, after = failure(FakeTime(), (5, NoVerdict("no answer")), (0, NotSent("no connection", code=1)), patience=15)
+    assert error.__class__ is NoVerdict
+    assert str(error) == "no connection"
+    assert error.facts == {"code": 1}
+    assert after == 20
+
+
+def test_a_connection_that_comes_back_in_time() -> None:
+    time = FakeTime()
+    assert run(time, (0, NotSent("lost")), (0, NotSent("lost")), (0, "yes"), timeout=2) == ("yes", 3)
+    assert time.slept == [0.25, 0.25]
+
+
+def test_a_verdict_ends_doubt() -> None:
+    error, after = failure(FakeTime(), (5, NoVerdict("no answer")), (0, PermissionRefused("no")))
+    assert (type(error), after) == (PermissionRefused, 5.25)
+
+
+def test_a_connection_that_is_given_up_leaves_the_doubt() -> None:
+    """That no more can be asked is no verdict on what was asked before."""
+    error, after = failure(FakeTime(), (5, NoVerdict("no answer")), (0, ConnectionClosed("closed")))
+    assert (type(error), str(error), after) == (NoVerdict, "closed", 5.25)
+
+
+def test_a_connection_that_is_given_up_before_anything_was_sent() -> None:
+    error, after = failure(FakeTime(), (0, NotSent("lost")), (0, ConnectionClosed("closed")), timeout=5)
+    assert (type(error), after) == (ConnectionClosed, 0.25)
