@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils.play import play_facts, run_id
+
+
+class ActionModule(ActionBase):
+    """Runs the module of the same name, told by whom and in what play: both only the controller knows."""
+
+    _requires_connection = False
+    _supports_async = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        known = task_vars or {}
+        args = dict(self._task.args)
+        if not args.get("holder") and not (args.get("state") == "evicted" and args.get("seq")):
+            args["holder"] = known.get("inventory_hostname")
+        args["run_id"] = args.get("run_id") or run_id(known)
+        args["play"] = play_facts(self._task, known)
+        result.update(
+            self._execute_module(
+                "jetstream.governor.governor_slot",
+                module_args=args,
+                task_vars=task_vars,
+                wrap_async=bool(self._task.async_val),
+            )
+        )
+        return result

@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How to reach NATS: the options that every plugin of the collection takes."""
+
+    DOCUMENTATION = r"""
+options:
+  servers:
+    description:
+      - URLs of NATS servers, C(nats://) or C(tls://), as a list or separated by commas.
+      - Falls back to the context, then to the environment variable E(NATS_URL), then to V(nats://127.0.0.1:4222).
+      - For every option here, an empty value and an empty file count as not given.
+    type: list
+    elements: str
+  context:
+    description:
+      - A context of the NATS CLI, by its name or by the path of its file.
+      - Its values come after the task's options and before the environment.
+      - Falls back to the environment variable E(NATS_CONTEXT).
+    type: str
+  user:
+    description:
+      - User name. Falls back to the context, then to E(NATS_USER).
+      - There is one way to authenticate, of O(user), O(token), O(creds) and O(nkey_seed). It is taken from the first of
+        task, context and environment that gives any.
+    type: str
+  password:
+    description: Password of O(user). Falls back to the context, then to E(NATS_PASSWORD).
+    type: str
+  token:
+    description: Token to authenticate with. Falls back to the context, then to E(NATS_TOKEN).
+    type: str
+  creds:
+    description:
+      - Path of a credentials file (JWT and seed). Falls back to the context, then to E(NATS_CREDS).
+      - Needs the Python package C(nkeys).
+    type: path
+  nkey_seed:
+    description:
+      - A user's nkey seed, or the path of a file that holds one. Falls back to the context, then to E(NATS_NKEY).
+      - Needs the Python package C(nkeys).
+    type: str
+  tls_ca:
+    description: Path of the certificate authorities to trust. Falls back to the context, then to E(NATS_CA).
+    type: path
+  tls_cert:
+    description: Path of the client's certificate. Falls back to the context, then to E(NATS_CERT).
+    type: path
+  tls_key:
+    description: Path of the client's key. Falls back to the context, then to E(NATS_KEY).
+    type: path
+  tls_first:
+    description: Begin with the TLS handshake instead of waiting for the server's greeting. Falls back to the context.
+    type: bool
+  tls_server_name:
+    description: The host name to expect in the server's certificate, when it is not the one in O(servers).
+    type: str
+  js_domain:
+    description: JetStream domain. Falls back to the context.
+    type: str
+  inbox_prefix:
+    description: Prefix of the subjects on which answers come, V(_INBOX) by default. Falls back to the context.
+    type: str
+  connect_timeout:
+    description: How long to try each server before giving up; V(5s) by default.
+    type: str
+  request_timeout:
+    description:
+      - How long to wait for the answer to one request; V(5s) by default. Falls back to E(NATS_TIMEOUT).
+      - What got no answer is asked again for at least 15 seconds, until it is known what the server did.
+    type: str
+requirements:
+  - nats-py >= 2.9.0 on the host that runs the task
+notes:
+  - The task needs C(nats-py) and access to NATS where it runs. Use C(delegate_to) with localhost, as the examples do,
+    and managed hosts need neither.
+  - Durations are numbers of seconds, or strings like V(250ms), V(90s), V(5m), V(1h30m) and V(7d).
+"""

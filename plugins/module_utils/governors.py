@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What governor_stream and governor_info do with a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .core.config import Desired, GovernorConfig, plan
+from .core.durations import parse_duration
+from .core.errors import GovernorError, UnknownGovernor
+from .core.jetstream import JetStream
+from .core.manager import Manager, list_governors, load_governors
+from .core.names import campaign_subject
+from .results import entry_result, governor_result
+
+Params = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+async def load(name: str, js: JetStream) -> Manager:
+    """The governor; UnknownGovernor names those that exist."""
+    try:
+        return await Manager.load(name, js)
+    except UnknownGovernor as exc:
+        raise UnknownGovernor(f"{exc} {await _others(js)} governor_stream creates one.") from exc
+
+
+async def present(js: JetStream, params: Params, check_mode: bool) -> Result:
+    name, force = params["name"], params["force"]
+    current = await Manager.find(name, js)
+    steps = plan(name, current.config if current else None, _desired(params))
+    if not check_mode:
+        applied = await Manager.apply(steps, js, current, force)
+        governor = governor_result(applied.config, applied.state)
+    else:
+        if current is not None:
+            current.check_change(steps.after, force)
+        governor = governor_result(steps.after, current.state if current else None)
+    return {
+        "changed": bool(steps.changes),
+        "governor": governor,
+        "changes": [change._asdict() for change in steps.changes],
+        "diff": _diff(steps.before, steps.after),
+    }
+
+
+async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
+    current = await Manager.find(params["name"], js)
+    if current is not None:
+        current.check_deletion(params["force"])
+        if not check_mode:
+            await current.delete(params["force"])
+    return {
+        "changed": current is not None,
+        "governor": None,
+        "changes": [],
+        "diff": _diff(current.config if current else None, None),
+    }
+
+
+async def reset(js: JetStream, params: Params, check_mode: bool) -> Result:
+    manager = await load(params["name"], js)
+    before = manager.state.active
+    removed = before if check_mode else await manager.reset()
+    state = manager.state if check_mode else await manager.refresh()
+    governor = governor_result(manager.config, state)
+    if check_mode:
+        governor.update(active=0, over_limit=False)
+    return {
+        "changed": removed > 0,
+        "governor": governor,
+        "changes": [],
+        "removed": removed,
+        "diff": {"before": {"active": removed}, "after": {"active": 0}},
+    }
+
+
+async def info(js: JetStream, params: Params) -> Result:
+    """``missing``: the names asked for that no governor has."""
+    names = params["name"]
+    if names:
+        found = [(name, await Manager.find(name, js)) for name in dict.fromkeys(names)]
+        managers = [manager for _name, manager in found if manager is not None]
+    else:
+        found, managers = [], await load_governors(js, params["collective"])
+    return {
+        "changed": False,
+        "governors": [await _described(manager, params["entries"]) for manager in managers],
+        "missing": [name for name, manager in found if manager is None],
+    }
+
+
+async def _described(manager: Manager, with_entries: bool) -> Result:
+    described = governor_result(manager.config, manager.state)
+    if with_entries:
+        described["entries"] = [entry_result(entry, manager.state) for entry in await manager.entries()]
+    return described
+
+
+def _desired(params: Params) -> Desired:
+    max_age, collective = params["max_age"], params["collective"]
+    return Desired(
+        limit=params["limit"],
+        max_age=None if max_age is None else parse_duration(max_age, "max_age"),
+        replicas=params["replicas"],
+        subject=campaign_subject(params["name"], collective) if collective else params["subject"],
+        description=params["description"],
+    )
+
+
+def _diff(before: GovernorConfig | None, after: GovernorConfig | None) -> Result:
+    return {"before": before.as_options() if before else {}, "after": after.as_options() if after else {}}
+
+
+async def _others(js: JetStream) -> str:
+    try:
+        names = await list_governors(js)
+    except GovernorError:
+        return "Which governors exist could not be read."
+    if not names:
+        return "There is no governor at all."
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"Governors that exist: {', '.join(names[:10])}{more}."

@@ -1,0 +1,95 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Can a play whose hosts take slots in one task and give them back in a later one come to an end?
+
+Whoever holds a slot must get as far as the task that releases it, while the others wait. The default strategy lets
+no host go on before every host of the batch has passed the task; ``free`` needs a fork for whoever goes on, and a
+throttled task that has reached its throttle keeps ``free`` and ``host_pinned`` from looking at any other host. Each
+of these was seen to deadlock; pure, so that the table of what was seen is the test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WAYS_OUT = (
+    "Ways out: give the hosts one at a time to this play (serial: 1), use strategy: host_pinned (without throttle), "
+    "take one slot for the whole run (run_once: true, under the default strategy), or raise the limit. guard: warn or "
+    "guard: off silences this."
+)
+
+
+@dataclass(frozen=True)
+class Play:
+    """What the controller knows of the play. ``batch``: hosts that will run the task; ``throttle``: 0 for none."""
+
+    strategy: str
+    batch: int
+    forks: int
+    throttle: int
+
+
+@dataclass(frozen=True)
+class Danger:
+    """``certain``: the play cannot end. Otherwise it can deadlock with other runs on the same governor."""
+
+    certain: bool
+    sentence: str
+
+
+def danger(play: Play, limit: int) -> Danger | None:
+    """None where the play is safe, or its strategy unknown here."""
+    if play.batch <= 1:
+        return None
+    family = _family(play.strategy)
+    if family == "linear":
+        return _linear(play, limit)
+    return _free(play, limit, family) if family else None
+
+
+def _family(strategy: str) -> str:
+    name = strategy.rpartition(".")[2]
+    if name in ("linear", "debug") or name.endswith("_linear"):
+        return "linear"
+    if name.endswith("host_pinned"):
+        return "host_pinned"
+    return "free" if name == "free" or name.endswith("_free") else ""
+
+
+def _linear(play: Play, limit: int) -> Danger:
+    if play.batch > limit:
+        return Danger(
+            True,
+            f"This play would never end: strategy {play.strategy} runs this task on all {play.batch} hosts of the "
+            f"batch before any of them goes on to release its slot, and the limit is {limit}. {WAYS_OUT}",
+        )
+    return Danger(
+        False,
+        f"This play can deadlock with another run on the same governor: each could hold some of the {limit} slots and "
+        f"wait for more, since strategy {play.strategy} lets no host go on to release its slot before all "
+        f"{play.batch} hosts of the batch have one. {WAYS_OUT}",
+    )
+
+
+def _free(play: Play, limit: int, family: str) -> Danger | None:
+    # host_pinned gives hosts that have begun their fork before others; only a throttle below the forks can block them.
+    forks = play.forks if family == "free" else play.batch
+    at_once, bound = forks, f"{play.forks} forks"
+    if 0 < play.throttle < play.forks:
+        at_once, bound = play.throttle, f"throttle: {play.throttle}"
+    if at_once >= play.batch:
+        return None
+    if at_once <= play.batch - limit:
+        return Danger(
+            True,
+            f"This play can deadlock: with {bound}, strategy {play.strategy}, {play.batch} hosts and a limit of "
+            f"{limit}, hosts that wait can keep those with a slot from going on to release it. It takes more than "
+            f"{play.batch - limit}. {WAYS_OUT}",
+        )
+    return Danger(
+        False,
+        f"This play can deadlock with another run on the same governor: while that one holds the slots, {bound} can "
+        f"all be taken by hosts that wait, of {play.batch} hosts. {WAYS_OUT}",
+    )

@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection options that every face shares: one argument spec.
+
+No option has a default or an environment fallback here: an empty value counts as not given, and a context comes before
+the environment, which Ansible's own fallbacks cannot express. ``connection.resolve`` does both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
+    "servers": {"type": "list", "elements": "str"},
+    "context": {"type": "str"},
+    "user": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "token": {"type": "str", "no_log": True},
+    "creds": {"type": "path"},
+    "nkey_seed": {"type": "str", "no_log": True},
+    "tls_ca": {"type": "path"},
+    "tls_cert": {"type": "path"},
+    # The path of the key, not the key.
+    "tls_key": {"type": "path", "no_log": False},
+    "tls_first": {"type": "bool"},
+    "tls_server_name": {"type": "str"},
+    "js_domain": {"type": "str"},
+    "inbox_prefix": {"type": "str"},
+    "connect_timeout": {"type": "str"},
+    "request_timeout": {"type": "str"},
+}

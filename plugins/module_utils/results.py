@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Governors and entries as the modules return them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from .core.config import GovernorConfig
+from .core.entry import Entry, format_time
+from .core.names import stream_name
+from .core.stack import State
+
+
+def governor_result(config: GovernorConfig, state: State | None) -> dict[str, Any]:
+    """``state`` None: the governor would be created (check mode)."""
+    active = state.active if state else 0
+    return {
+        **asdict(config),
+        "stream": stream_name(config.name),
+        "active": active,
+        "over_limit": active > config.limit,
+        "last_active": format_time(state.last_active) if state else None,
+        "created": format_time(state.created) if state else None,
+    }
+
+
+def entry_result(entry: Entry, state: State) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "holder": entry.holder,
+        "run_id": entry.run_id,
+        "acquired_at": format_time(entry.time),
+        "age": round(entry.age(state.now), 3),
+        "expires_at": format_time(entry.expires_at(state.config.max_age)),
+    }

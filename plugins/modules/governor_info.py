@@ -1,0 +1,206 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: governor_info
+short_description: Tell of governors, their settings and who holds their slots
+version_added: 0.1.0
+description:
+  - Returns one, several or all governors, with their entries if asked, shaped by a JMESPath query if given.
+author:
+  - The jetstream.governor team (@jetstream)
+extends_documentation_fragment:
+  - jetstream.governor.connection
+  - jetstream.governor.attributes
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: This module never changes anything.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: N/A
+    details: This module never changes anything.
+  idempotent:
+    description: When run twice with the same arguments, the second run changes nothing.
+    support: full
+options:
+  name:
+    description: Names of governors; all of them when not given.
+    type: list
+    elements: str
+    default: []
+  collective:
+    description: Only governors of this Choria collective, as C(choria governor list) shows them.
+    type: str
+  entries:
+    description: Whether to return who holds the slots too. It takes a request per entry.
+    type: bool
+    default: false
+  query:
+    description:
+      - A JMESPath expression over RV(governors) and RV(missing), whose value is returned in RV(result).
+      - Needs the Python package C(jmespath).
+    type: str
+seealso:
+  - module: jetstream.governor.governor_stream
+  - module: jetstream.governor.governor_slot
+"""
+
+EXAMPLES = r"""
+- name: All governors
+  jetstream.governor.governor_info:
+  delegate_to: localhost
+  run_once: true
+  register: all
+
+- name: Who holds the slots of one
+  jetstream.governor.governor_info:
+    name: db-restarts
+    entries: true
+  delegate_to: localhost
+  run_once: true
+  register: restarts
+
+- name: The names of those that are full
+  jetstream.governor.governor_info:
+    query: governors[?active >= limit].name
+  delegate_to: localhost
+  run_once: true
+  register: full
+"""
+
+RETURN = r"""
+governors:
+  description: The governors, by name (in the order given, when names are given).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: db-restarts
+    stream:
+      description: The JetStream stream.
+      type: str
+      sample: GOVERNOR_db-restarts
+    subject:
+      description: Where holders campaign.
+      type: str
+      sample: $GOVERNOR.campaign.db-restarts
+    limit:
+      description: How many may hold a slot at once.
+      type: int
+      sample: 5
+    max_age:
+      description: Seconds after which an entry is evicted; 0 for never.
+      type: float
+      sample: 1800.0
+    replicas:
+      description: On how many servers entries are kept.
+      type: int
+      sample: 1
+    description:
+      description: What it is for.
+      type: str
+      sample: Concurrency Governor db-restarts
+    active:
+      description: How many hold a slot now.
+      type: int
+      sample: 1
+    over_limit:
+      description: Whether more hold a slot than the limit allows, after it was lowered.
+      type: bool
+      sample: false
+    last_active:
+      description: When somebody last entered (UTC); null when nobody ever did.
+      type: str
+      sample: '2026-11-24T09:30:12.345Z'
+    created:
+      description: When it was created (UTC).
+      type: str
+      sample: '2026-11-24T09:00:00.000Z'
+    entries:
+      description: Who holds a slot, oldest first; only with O(entries=true).
+      type: list
+      elements: dict
+      contains:
+        seq:
+          description: Sequence of the entry, which names it for release and eviction.
+          type: int
+          sample: 42
+        holder:
+          description: Who holds it.
+          type: str
+          sample: db01
+        run_id:
+          description: The run that may release it; null when a Go client made the entry.
+          type: str
+          sample: ctl1-4711x8f3k2
+        acquired_at:
+          description: Since when (UTC).
+          type: str
+          sample: '2026-11-24T09:30:12.345Z'
+        age:
+          description: For how many seconds, by the server's clock.
+          type: float
+          sample: 41.2
+        expires_at:
+          description: When max_age evicts it (UTC); null for never.
+          type: str
+          sample: '2026-11-24T10:00:12.345Z'
+missing:
+  description: The names asked for that no governor has.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+result:
+  description: The value of the O(query).
+  returned: when O(query) is given
+  type: raw
+  sample: [db-restarts]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.core.jetstream import JetStream
+from ..module_utils.governors import info
+from ..module_utils.options import CONNECTION_OPTIONS
+from ..module_utils.query import compiled
+from ..module_utils.runner import require, run
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "list", "elements": "str", "default": []},
+            "collective": {"type": "str"},
+            "entries": {"type": "bool", "default": False},
+            "query": {"type": "str"},
+            **CONNECTION_OPTIONS,
+        },
+        mutually_exclusive=[("name", "collective")],
+        supports_check_mode=True,
+    )
+
+    async def work(js: JetStream) -> dict[str, Any]:
+        if not module.params["query"]:
+            return await info(js, module.params)
+        require(module, "jmespath", "jmespath", "for the option query")
+        search = compiled(module.params["query"])
+        found = await info(js, module.params)
+        return {**found, "result": search({key: found[key] for key in ("governors", "missing")})}
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

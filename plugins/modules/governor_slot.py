@@ -1,0 +1,274 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: governor_slot
+short_description: Take, give back and evict slots of a governor
+version_added: 0.1.0
+description:
+  - A holder takes a slot, waiting until there is one, works in the tasks that follow, and gives it back. However many
+    hosts, runs and controllers do so, no more than the governor's limit work at once.
+  - The governor must exist; M(jetstream.governor.governor_stream) creates it.
+  - A slot belongs to its owner, the run and the holder together. Taking it again in the same run changes nothing.
+  - When a slot is never given back, O(governor) lets so many holders through per C(max_age) of the governor. That is a
+    supported use, for example for at most ten reports per hour.
+author:
+  - The jetstream.governor team (@jetstream)
+extends_documentation_fragment:
+  - jetstream.governor.connection
+  - jetstream.governor.attributes
+attributes:
+  action:
+    description: Has an action plugin of the same name, which runs on the controller.
+    support: full
+    details: It fills in O(holder) and O(run_id), and tells the module of the play, for O(guard).
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details:
+      - Check mode takes no slot and does not wait.
+      - It foretells that a full governor is left by somebody in time, unless O(wait_timeout=0).
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+  idempotent:
+    description: When run twice with the same arguments, the second run changes nothing.
+    support: full
+options:
+  governor:
+    description: Name of the governor.
+    type: str
+    required: true
+  state:
+    description:
+      - V(acquired) takes a slot, unless this owner has one already.
+      - V(released) gives back what this owner holds, or the slot O(seq) if it is this owner's.
+      - V(evicted) removes the slot O(seq), or all slots of O(holder), whoever owns them.
+        Their holders do not learn of it.
+    type: str
+    choices: [acquired, released, evicted]
+    default: acquired
+  holder:
+    description: Who holds the slot, for people to read. C(inventory_hostname) by default.
+    type: str
+  run_id:
+    description:
+      - Together with the holder, who may release the slot. By default C(awx_job_id) where it is set, else an id of this
+        C(ansible-playbook) process.
+      - Set it to let one job take a slot and another give it back.
+    type: str
+  seq:
+    description: Sequence of the slot to release or evict, as returned in RV(slot).
+    type: int
+  wait_timeout:
+    description: How long to wait for a slot; V(0) to try once.
+    type: str
+    default: 5m
+  interval:
+    description: How long to wait between tries, on average.
+    type: str
+    default: 250ms
+  backoff:
+    description:
+      - Instead of O(interval), waits that grow. A policy of Choria by name, V(FiveSecStartGrace), V(FiveSec),
+        V(TwentySec) or V(Default), or a list of milliseconds of which the last is repeated.
+    type: list
+    elements: str
+  on_timeout:
+    description:
+      - What to do when no slot came within O(wait_timeout).
+      - V(fail) fails, V(continue) goes on with RV(acquired=false).
+    type: str
+    choices: [fail, continue]
+    default: fail
+  guard:
+    description:
+      - Taking a slot in one task and giving it back in another can deadlock, for example under the default strategy
+        when the batch has more hosts than the governor has slots.
+      - V(fail) fails before it waits where the play could not end, and warns where it depends on other runs.
+        V(warn) warns in both cases, V(off) is silent.
+    type: str
+    choices: ['fail', 'warn', 'off']
+    default: fail
+  play:
+    description: What O(guard) needs to know of the play. The action plugin fills it in; it is not to be set.
+    type: dict
+    suboptions:
+      strategy:
+        description: The strategy's name.
+        type: str
+        required: true
+      batch:
+        description: How many hosts run the task.
+        type: int
+        required: true
+      forks:
+        description: How many hosts ansible-playbook works on at once.
+        type: int
+        required: true
+      throttle:
+        description: The task's throttle; 0 for none.
+        type: int
+        required: true
+seealso:
+  - module: jetstream.governor.governor_stream
+  - module: jetstream.governor.governor_info
+"""
+
+EXAMPLES = r"""
+# In a play with "strategy: host_pinned" or "serial: 1", where taking and giving back in two tasks is safe.
+- name: Upgrade under a slot
+  block:
+    - name: Take a slot
+      jetstream.governor.governor_slot:
+        governor: db-restarts
+      delegate_to: localhost
+
+    - name: Work
+      ansible.builtin.command: /bin/true
+      changed_when: true
+  always:
+    - name: Give the slot back
+      jetstream.governor.governor_slot:
+        governor: db-restarts
+        state: released
+      delegate_to: localhost
+
+- name: Do it only if there is room within ten seconds
+  jetstream.governor.governor_slot:
+    governor: db-restarts
+    holder: nightly
+    wait_timeout: 10s
+    on_timeout: continue
+  delegate_to: localhost
+  run_once: true
+  register: room
+
+- name: Evict whatever a host holds that has died
+  jetstream.governor.governor_slot:
+    governor: db-restarts
+    state: evicted
+    holder: db07
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+acquired:
+  description: Whether this owner holds a slot now; false also after it was released.
+  returned: always
+  type: bool
+  sample: true
+slot:
+  description: The slot that is held.
+  returned: when a slot was acquired
+  type: dict
+  contains:
+    governor:
+      description: Name of the governor.
+      type: str
+      sample: db-restarts
+    stream:
+      description: Its stream.
+      type: str
+      sample: GOVERNOR_db-restarts
+    seq:
+      description: Sequence of the slot; null in check mode.
+      type: int
+      sample: 42
+    holder:
+      description: Who holds it.
+      type: str
+      sample: db01
+    run_id:
+      description: The run that may release it.
+      type: str
+      sample: ctl1-4711x8f3k2
+    acquired_at:
+      description: Since when (UTC, by the server's clock).
+      type: str
+      sample: '2026-11-24T09:30:12.345Z'
+    expires_at:
+      description: When C(max_age) ends it (UTC); null for never.
+      type: str
+      sample: '2026-11-24T10:00:12.345Z'
+waited:
+  description: Seconds waited.
+  returned: when O(state=acquired)
+  type: float
+  sample: 12.345
+attempts:
+  description: How many times entering was tried.
+  returned: when O(state=acquired)
+  type: int
+  sample: 3
+active:
+  description: How many slots of the governor are held now.
+  returned: when the governor could be read
+  type: int
+  sample: 4
+limit:
+  description: How many slots the governor has.
+  returned: when the governor could be read
+  type: int
+  sample: 5
+holders:
+  description: Who held the slots when the time to wait was over, oldest first.
+  returned: on a timeout
+  type: list
+  elements: dict
+  sample: [{holder: db03, seq: 40, age: 41.2}]
+removed:
+  description:
+    - The slots that were released or evicted, or would be (check mode). C(held) is for how many seconds.
+  returned: when O(state=released) or O(state=evicted)
+  type: list
+  elements: dict
+  sample: [{seq: 42, holder: db01, run_id: ctl1-4711x8f3k2, held: 41.234}]
+"""
+
+from functools import partial
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.options import CONNECTION_OPTIONS
+from ..module_utils.runner import run
+from ..module_utils.slots import acquire, evict, release, requested
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "governor": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["acquired", "released", "evicted"], "default": "acquired"},
+            "holder": {"type": "str"},
+            "run_id": {"type": "str"},
+            "seq": {"type": "int"},
+            "wait_timeout": {"type": "str", "default": "5m"},
+            "interval": {"type": "str", "default": "250ms"},
+            "backoff": {"type": "list", "elements": "str"},
+            "on_timeout": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+            "guard": {"type": "str", "choices": ["fail", "warn", "off"], "default": "fail"},
+            "play": {
+                "type": "dict",
+                "options": {
+                    "strategy": {"type": "str", "required": True},
+                    "batch": {"type": "int", "required": True},
+                    "forks": {"type": "int", "required": True},
+                    "throttle": {"type": "int", "required": True},
+                },
+            },
+            **CONNECTION_OPTIONS,
+        },
+        supports_check_mode=True,
+    )
+    states = {"acquired": acquire, "released": release, "evicted": evict}
+    run(module, partial(requested, states[module.params["state"]], module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is documented is what there is: options, attributes, results and the action group.
+
+Here and not beside the tests of modules, because those have to get by without YAML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
+from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, connection
+from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils.options import CONNECTION_OPTIONS
+from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
+from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
+
+PLUGINS = "ansible_collections.jetstream.governor.plugins"
+ROOT = Path(slots.__file__).parents[2]
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
+SECRET = {"password", "token", "nkey_seed"}
+
+Options = dict[str, Any]
+
+
+class Asked(Exception):
+    """A module asked for its parameters, with these words."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(str(words))
+        self.words = words
+
+
+def module(name: str) -> Any:
+    return import_module(f"{PLUGINS}.modules.{name}")
+
+
+def documentation(name: str) -> Options:
+    return cast(Options, yaml.safe_load(module(name).DOCUMENTATION))
+
+
+def fragment(of: Any) -> Options:
+    return cast(Options, yaml.safe_load(of.ModuleDocFragment.DOCUMENTATION))
+
+
+def results(name: str) -> Options:
+    return cast(Options, yaml.safe_load(module(name).RETURN))
+
+
+def declared(name: str, monkeypatch: pytest.MonkeyPatch) -> Options:
+    """How the module makes its AnsibleModule."""
+
+    def ask(**words: Any) -> None:
+        raise Asked(**words)
+
+    monkeypatch.setattr(module(name), "AnsibleModule", ask)
+    with pytest.raises(Asked) as caught:
+        module(name).main()
+    return caught.value.words
+
+
+def traits(option: Options) -> Options:
+    """What documentation and argument spec both say of an option, with what is meant when they are silent."""
+    return {
+        "type": option.get("type", "str"),
+        "elements": option.get("elements"),
+        "required": option.get("required", False),
+        "choices": option.get("choices"),
+        "default": option.get("default"),
+    }
+
+
+def test_the_modules_are_found() -> None:
+    assert {"governor_info", "governor_slot", "governor_stream"} <= set(MODULES)
+
+
+def test_the_connection_options_are_documented() -> None:
+    documented = fragment(connection)["options"]
+    assert {name: traits(option) for name, option in documented.items()} == {
+        name: traits(option) for name, option in CONNECTION_OPTIONS.items()
+    }
+
+
+def test_secrets_and_nothing_else_are_kept_out_of_logs() -> None:
+    assert {name for name, option in CONNECTION_OPTIONS.items() if option.get("no_log")} == SECRET
+
+
+@pytest.mark.parametrize("option", CONNECTION_OPTIONS)
+def test_the_environment_is_documented(option: str) -> None:
+    """Each option tells its variable, and no other one's; ``user`` and ``servers`` do so beside other things."""
+    text = str(fragment(connection)["options"][option]["description"])
+    told = {name for name in ENVIRONMENT.values() if f"E({name})" in text}
+    assert told == ({ENVIRONMENT[option]} if option in ENVIRONMENT else set())
+
+
+@pytest.mark.parametrize("option", CONNECTION_OPTIONS)
+def test_no_option_has_a_default_that_would_hide_the_sources_after_it(option: str) -> None:
+    assert not {"default", "fallback", "required"} & set(CONNECTION_OPTIONS[option])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_options_of_a_module_are_documented(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    documentation_of = documentation(name)
+    documented = {**documentation_of["options"], **fragment(connection)["options"]}
+    spec = declared(name, monkeypatch)["argument_spec"]
+    assert {option: traits(each) for option, each in documented.items()} == {
+        option: traits(each) for option, each in spec.items()
+    }
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_the_shared_fragments(name: str) -> None:
+    assert documentation(name)["extends_documentation_fragment"] == [
+        "jetstream.governor.connection",
+        "jetstream.governor.attributes",
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_attributes_of_a_module_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {**fragment(attributes)["attributes"], **documentation(name)["attributes"]}
+    assert (told["check_mode"]["support"] == "full") == declared(name, monkeypatch)["supports_check_mode"]
+    assert ("action" in told) == (ROOT / "plugins" / "action" / f"{name}.py").exists()
+    assert told["action_group"]["membership"] == ["jetstream.governor.governor"]
+
+
+def test_the_action_plugin_can_do_what_the_attributes_say() -> None:
+    """Without an action plugin of its own, a module has ``async`` from ansible-core."""
+    assert fragment(attributes)["attributes"]["async"]["support"] == "full"
+    assert slot_action.ActionModule._supports_async is True
+
+
+def test_the_action_group_is_all_modules() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert sorted(runtime["action_groups"]["governor"]) == MODULES
+
+
+def test_the_result_of_governor_stream_is_documented() -> None:
+    state = a_state(active=1)
+    assert set(results("governor_stream")) == {"governor", "changes", "removed"}
+    assert set(results("governor_stream")["governor"]["contains"]) == set(governor_result(state.config, state))
+
+
+def test_the_result_of_governor_info_is_documented() -> None:
+    state = a_state(active=1)
+    documented = results("governor_info")
+    assert set(documented) == {"governors", "missing", "result"}
+    governor = documented["governors"]["contains"]
+    assert set(governor) == {*governor_result(state.config, state), "entries"}
+    assert set(governor["entries"]["contains"]) == set(entry_result(an_entry(1, "web01", 1), state))
+
+
+def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def entries() -> list[Any]:
+        return [an_entry(1, "web01", 1)]
+
+    async def load(_name: str, _js: Any) -> Any:
+        return SimpleNamespace(entries=entries, state=a_state(active=1))
+
+    monkeypatch.setattr(slots, "load", load)
+    request = SimpleNamespace(governor="g", holder="web01", run_id="r", owner="r/web01")
+    held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
+    documented = results("governor_slot")
+    assert set(documented) == {*held, "holders", "removed"} - {"changed", "diff"}
+    assert set(documented["slot"]["contains"]) == set(held["slot"])
+
+
+def test_samples_are_of_the_type_that_is_documented() -> None:
+    types: dict[str, tuple[type, ...]] = {
+        "str": (str,),
+        "int": (int,),
+        "float": (float,),
+        "bool": (bool,),
+        "list": (list,),
+        "dict": (dict,),
+    }
+
+    def wrong(documented: Options, path: str) -> list[str]:
+        found = []
+        for name, each in documented.items():
+            if "sample" in each and each["type"] in types and not isinstance(each["sample"], types[each["type"]]):
+                found.append(f"{path}.{name}")
+            found += wrong(each.get("contains", {}), f"{path}.{name}")
+        return found
+
+    assert [slip for name in MODULES for slip in wrong(results(name), name)] == []

@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""governor_stream and governor_info, as far as no server is needed: what is foretold, refused and said."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, Optional, cast
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils import governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    GovernorError,
+    InUse,
+    InvalidValue,
+    UnknownGovernor,
+)
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
+
+UNREACHABLE = JetStream(nc=cast("Any", None))
+"""What is asked of this ends in an error: the tests would notice."""
+
+NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description"])
+CONFIG = {
+    "limit": 2,
+    "max_age": 60.0,
+    "replicas": 1,
+    "subject": "$GOVERNOR.campaign.g",
+    "description": "Concurrency Governor g",
+}
+
+
+def params(**given: Any) -> dict[str, Any]:
+    return {"name": "g", "force": False, **NOTHING, **given}
+
+
+def existing(monkeypatch: pytest.MonkeyPatch, *found: Manager) -> None:
+    """Let these governors be all that there are."""
+    by_name = {manager.name: manager for manager in found}
+
+    async def find(name: str, _js: JetStream) -> Optional[Manager]:
+        return by_name.get(name)
+
+    async def load(name: str, _js: JetStream) -> Manager:
+        if name not in by_name:
+            raise UnknownGovernor(f"There is no governor '{name}' (stream GOVERNOR_{name} not found).")
+        return by_name[name]
+
+    async def list_governors(_js: JetStream) -> list[str]:
+        return sorted(by_name)
+
+    monkeypatch.setattr(Manager, "find", find)
+    monkeypatch.setattr(Manager, "load", load)
+    monkeypatch.setattr(governors, "list_governors", list_governors)
+
+
+def a_manager(name: str = "g", active: int = 0, version: tuple[int, int, int] = (2, 10, 6)) -> Manager:
+    server = SimpleNamespace(major=version[0], minor=version[1], patch=version[2])
+    state = a_state(active=active)
+    named = replace(state, config=replace(state.config, name=name))
+    return Manager(JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named)
+
+
+def foretold(**given: Any) -> dict[str, Any]:
+    return asyncio.run(governors.present(UNREACHABLE, params(**given), check_mode=True))
+
+
+def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch)
+    assert foretold(limit=2, max_age="1m") == {
+        "changed": True,
+        "governor": {
+            "name": "g",
+            "stream": "GOVERNOR_g",
+            **CONFIG,
+            "active": 0,
+            "over_limit": False,
+            "last_active": None,
+            "created": None,
+        },
+        "changes": [{"option": option, "before": None, "after": value} for option, value in CONFIG.items()],
+        "diff": {"before": {}, "after": CONFIG},
+    }
+
+
+def test_a_change_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch, a_manager(active=1))
+    result = foretold(limit=5, max_age="60", description="For databases")
+    assert result["changed"] is True
+    assert result["changes"] == [
+        {"option": "limit", "before": 2, "after": 5},
+        {"option": "description", "before": "Concurrency Governor g", "after": "For databases"},
+    ]
+    assert result["diff"] == {"before": CONFIG, "after": {**CONFIG, "limit": 5, "description": "For databases"}}
+    assert (result["governor"]["limit"], result["governor"]["active"]) == (5, 1)
+    assert result["governor"]["created"] == "2026-03-01T12:00:00.000Z"
+
+
+def test_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch, a_manager())
+    for check_mode in (False, True):
+        result = asyncio.run(governors.present(UNREACHABLE, params(limit=2, max_age="60s"), check_mode))
+        assert (result["changed"], result["changes"]) == (False, [])
+        assert result["diff"] == {"before": CONFIG, "after": CONFIG}
+
+
+def test_a_collective_makes_the_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch)
+    assert foretold(limit=1, max_age="0", collective="acme")["governor"]["subject"] == "acme.governor.g"
+    assert foretold(limit=1, max_age="0", subject="caps.g")["governor"]["subject"] == "caps.g"
+    with pytest.raises(InvalidValue, match="A collective's name must be printable, without blanks, dots"):
+        foretold(limit=1, max_age="0", collective="a.b")
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking"), [({}, "limit and max_age"), ({"limit": 1}, "max_age"), ({"max_age": "1h"}, "limit")]
+)
+def test_what_a_creation_needs(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], lacking: str) -> None:
+    existing(monkeypatch)
+    with pytest.raises(InvalidValue) as caught:
+        foretold(**given)
+    assert str(caught.value) == f"Governor 'g' does not exist yet; creating it needs {lacking}."
+
+
+def test_a_wrong_max_age_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch)
+    with pytest.raises(InvalidValue, match=r"^max_age must be a number of seconds or a duration .*, not 'soon'\.$"):
+        foretold(limit=1, max_age="soon")
+
+
+def test_check_mode_foretells_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server before 2.10.6 would evict two of three holders."""
+    existing(monkeypatch, a_manager(active=3, version=(2, 9, 10)))
+    with pytest.raises(InUse, match=r"nats-server 2\.9\.10 would evict the oldest of them for a limit of 1"):
+        foretold(limit=1)
+    assert foretold(limit=1, force=True)["governor"]["over_limit"] is True
+
+
+def test_a_deletion_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch)
+    nothing: dict[str, Any] = {"changed": False, "governor": None, "changes": [], "diff": {"before": {}, "after": {}}}
+    assert asyncio.run(governors.absent(UNREACHABLE, params(), check_mode=True)) == nothing
+    existing(monkeypatch, a_manager())
+    assert asyncio.run(governors.absent(UNREACHABLE, params(), check_mode=True)) == {
+        **nothing,
+        "changed": True,
+        "diff": {"before": CONFIG, "after": {}},
+    }
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_governor_in_use_is_not_deleted(monkeypatch: pytest.MonkeyPatch, check_mode: bool) -> None:
+    existing(monkeypatch, a_manager(active=2))
+    with pytest.raises(InUse, match=r"^Governor 'g' has 2 active entries; "):
+        asyncio.run(governors.absent(UNREACHABLE, params(), check_mode))
+
+
+def test_a_reset_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch, a_manager(active=3))
+    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True))
+    assert (result["changed"], result["removed"], result["changes"]) == (True, 3, [])
+    assert (result["governor"]["active"], result["governor"]["over_limit"]) == (0, False)
+    assert result["diff"] == {"before": {"active": 3}, "after": {"active": 0}}
+
+
+def test_a_reset_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch, a_manager(active=0))
+    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True))
+    assert (result["changed"], result["removed"]) == (False, 0)
+
+
+def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    existing(monkeypatch, a_manager("a"), a_manager("b"))
+    asked = {"name": ["b", "x", "a", "b", "x"], "collective": None, "entries": False}
+    result = asyncio.run(governors.info(UNREACHABLE, asked))
+    assert [each["name"] for each in result["governors"]] == ["b", "a"]
+    assert result["missing"] == ["x"]
+    assert result["changed"] is False
+    assert "entries" not in result["governors"][0]
+
+
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        ([], "There is no governor at all."),
+        (["a", "b"], "Governors that exist: a, b."),
+        ([f"n{number}" for number in range(10)], "Governors that exist: n0, n1, n2, n3, n4, n5, n6, n7, n8, n9."),
+        (
+            [f"n{number:02}" for number in range(12)],
+            "Governors that exist: n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more.",
+        ),
+    ],
+)
+def test_a_missing_governor_names_those_that_exist(
+    monkeypatch: pytest.MonkeyPatch, names: list[str], others: str
+) -> None:
+    existing(monkeypatch, *(a_manager(name) for name in names))
+    with pytest.raises(UnknownGovernor) as caught:
+        asyncio.run(governors.load("g", UNREACHABLE))
+    assert str(caught.value) == (
+        f"There is no governor 'g' (stream GOVERNOR_g not found). {others} governor_stream creates one."
+    )
+
+
+def test_a_missing_governor_where_the_others_may_not_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(_js: JetStream) -> list[str]:
+        raise GovernorError("no permission")
+
+    existing(monkeypatch)
+    monkeypatch.setattr(governors, "list_governors", refused)
+    with pytest.raises(UnknownGovernor, match=r"Which governors exist could not be read\. governor_stream creates one"):
+        asyncio.run(governors.load("g", UNREACHABLE))

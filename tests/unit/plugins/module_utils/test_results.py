@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Governors and entries as the modules return them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state, an_entry
+
+GOVERNOR = {
+    "name": "g",
+    "stream": "GOVERNOR_g",
+    "subject": "$GOVERNOR.campaign.g",
+    "limit": 2,
+    "max_age": 60.0,
+    "replicas": 1,
+    "description": "Concurrency Governor g",
+    "active": 2,
+    "over_limit": False,
+    "last_active": "2026-03-01T12:00:00.000Z",
+    "created": "2026-03-01T12:00:00.000Z",
+}
+
+
+def test_a_governor() -> None:
+    state = a_state(active=2, limit=2)
+    assert governor_result(state.config, state) == GOVERNOR
+
+
+def test_a_governor_that_nobody_ever_entered() -> None:
+    state = a_state(active=0, limit=2)
+    assert governor_result(state.config, state) == {**GOVERNOR, "active": 0, "last_active": None}
+
+
+def test_a_governor_that_would_be_created() -> None:
+    assert governor_result(a_state(limit=2).config, None) == {
+        **GOVERNOR,
+        "active": 0,
+        "last_active": None,
+        "created": None,
+    }
+
+
+def test_more_holders_than_a_lowered_limit() -> None:
+    state = a_state(active=3, limit=2)
+    assert governor_result(state.config, state)["over_limit"] is True
+    would_be = replace(state.config, limit=3)
+    assert governor_result(would_be, state)["over_limit"] is False
+
+
+def test_an_entry() -> None:
+    assert entry_result(an_entry(7, "web01", age=41.23456), a_state(active=1)) == {
+        "seq": 7,
+        "holder": "web01",
+        "run_id": "r",
+        "acquired_at": "2026-03-01T11:59:18.765Z",
+        "age": 41.235,
+        "expires_at": "2026-03-01T12:00:18.765Z",
+    }
+
+
+def test_an_entry_of_a_go_client_in_a_governor_without_end() -> None:
+    entry = Entry(seq=1, holder="node1", owner=None, token=None, time=NOON)
+    state = a_state(active=1)
+    forever = replace(state, config=replace(state.config, max_age=0.0))
+    assert entry_result(entry, forever) == {
+        "seq": 1,
+        "holder": "node1",
+        "run_id": None,
+        "acquired_at": "2026-03-01T12:00:00.000Z",
+        "age": 0.0,
+        "expires_at": None,
+    }

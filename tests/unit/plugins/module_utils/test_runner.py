@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the work of a module is run: what it needs, and how each way to end is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import Any, NoReturn, cast
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.jetstream.governor.plugins.module_utils import runner
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
+
+SEED = "SU" + "A" * 56
+
+
+class Ended(Exception):
+    """A module ends by ending its process; here by this."""
+
+    def __init__(self, failed: bool, result: dict[str, Any]) -> None:
+        super().__init__(str(result))
+        self.failed = failed
+        self.result = result
+
+
+class FakeModule:
+    def __init__(self, **params: Any) -> None:
+        self.params = params
+        self.no_log_values: set[str] = set()
+
+    def fail_json(self, **result: Any) -> NoReturn:
+        raise Ended(True, result)
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        raise Ended(False, result)
+
+
+def ending(work: runner.Work, module: FakeModule) -> Ended:
+    with pytest.raises(Ended) as caught:
+        runner.run(cast(AnsibleModule, module), work)
+    return caught.value
+
+
+def failure(work: runner.Work, **params: Any) -> dict[str, Any]:
+    end = ending(work, FakeModule(**params))
+    assert end.failed
+    return end.result
+
+
+async def never(_js: JetStream) -> dict[str, Any]:
+    pytest.fail("the work must not begin")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("NATS_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """Connect to nothing; with what settings is told here."""
+    made: list[Settings] = []
+
+    @asynccontextmanager
+    async def connected(settings: Settings) -> AsyncIterator[Any]:
+        made.append(settings)
+        yield None
+
+    monkeypatch.setattr(runner, "connected", connected)
+    return made
+
+
+def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+
+
+def ways_out(package: str) -> str:
+    return (
+        f"Either run the task where {package} is installed, on the controller (delegate_to: localhost), or, for a "
+        "local connection whose discovered Python lacks it, set ansible_python_interpreter: "
+        f'"{{{{ ansible_playbook_python }}}}". This task ran on {sys.executable}.'
+    )
+
+
+def test_the_result_of_the_work(connections: list[Settings]) -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        return {"changed": True, "governor": None}
+
+    end = ending(work, FakeModule(servers=["nats://h"], connect_timeout="2s"))
+    assert (end.failed, end.result) == (False, {"changed": True, "governor": None})
+    assert connections == [Settings(servers=("nats://h",), connect_timeout=2.0)]
+
+
+def test_the_environment_is_a_source(connections: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        return {}
+
+    monkeypatch.setenv("NATS_URL", "nats://e")
+    ending(work, FakeModule())
+    assert connections[0].servers == ("nats://e",)
+
+
+def test_an_error_is_told_with_its_facts(connections: list[Settings]) -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        raise WaitTimeout("Timed out.", attempts=3, holders=[])
+
+    assert failure(work) == {"msg": "Timed out.", "attempts": 3, "holders": []}
+    assert len(connections) == 1
+
+
+@pytest.mark.usefixtures("connections")
+def test_no_login_of_a_url_is_in_an_error() -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        raise GovernorError("no JetStream answers at nats://u:secret@h:4222")
+
+    assert failure(work)["msg"] == "no JetStream answers at nats://***@h:4222"
+
+
+@pytest.mark.usefixtures("connections")
+def test_what_is_no_error_of_ours_is_not_hidden() -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        runner.run(cast(AnsibleModule, FakeModule()), work)
+
+
+@pytest.mark.usefixtures("connections")
+def test_secrets_of_every_source_are_known_to_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        return {}
+
+    monkeypatch.setenv("NATS_URL", "nats://u:in-url@h")
+    module = FakeModule(user="u", password="in-task")
+    ending(work, module)
+    assert module.no_log_values == {"in-url", "in-task"}
+
+
+def test_a_wrong_option_ends_before_there_is_a_connection(connections: list[Settings]) -> None:
+    assert failure(never, connect_timeout="0") == {"msg": "connect_timeout must be longer than 0 s."}
+    assert connections == []
+
+
+@pytest.mark.usefixtures("connections")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_lets_the_work_take_back_what_it_has_begun(number: signal.Signals) -> None:
+    taken_back: list[bool] = []
+
+    async def work(_js: JetStream) -> dict[str, Any]:
+        os.kill(os.getpid(), number)
+        try:
+            await asyncio.wait_for(asyncio.Event().wait(), 20)
+        except asyncio.CancelledError:
+            # It may take its time.
+            await asyncio.sleep(0)
+            taken_back.append(True)
+            raise
+        pytest.fail("the signal did not come")
+
+    assert failure(work) == {"msg": "Interrupted; what was not finished has been taken back."}
+    assert taken_back == [True]
+
+
+def test_without_nats_py(monkeypatch: pytest.MonkeyPatch, connections: list[Settings]) -> None:
+    without(monkeypatch, "nats")
+    result = failure(never)
+    assert result["msg"].startswith("Failed to import the required Python library (nats-py) on ")
+    assert f"'s Python {sys.executable}. " in result["msg"]
+    assert "This is required to speak to NATS (version 2.9.0 or newer)." in result["msg"]
+    assert result["msg"].endswith(f" {ways_out('nats-py')}")
+    assert "import_module(library)" in result["exception"]
+    assert connections == []
+
+
+@pytest.mark.parametrize("found", ["2.8.0", "2.8.99", "0.10.0", "1.9"])
+def test_with_a_nats_py_that_is_too_old(
+    monkeypatch: pytest.MonkeyPatch, connections: list[Settings], found: str
+) -> None:
+    monkeypatch.setattr(metadata, "version", lambda _package: found)
+    assert failure(never) == {
+        "msg": f"nats-py {found} is too old for {sys.executable}: 2.9.0 or newer is needed. {ways_out('nats-py')}"
+    }
+    assert connections == []
+
+
+@pytest.mark.parametrize("found", ["2.9.0", "2.9.1", "2.10.0", "3.0.0"])
+@pytest.mark.usefixtures("connections")
+def test_with_a_nats_py_that_is_new_enough(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        return {"changed": False}
+
+    monkeypatch.setattr(metadata, "version", lambda _package: found)
+    assert not ending(work, FakeModule()).failed
+
+
+def test_a_seed_needs_nkeys(monkeypatch: pytest.MonkeyPatch, connections: list[Settings]) -> None:
+    without(monkeypatch, "nkeys")
+    result = failure(never, nkey_seed=SEED)
+    assert result["msg"].startswith("Failed to import the required Python library (nkeys) on ")
+    assert "This is required to sign in with creds or nkey_seed." in result["msg"]
+    assert result["msg"].endswith(f" {ways_out('nkeys')}")
+    assert connections == []
+
+
+@pytest.mark.usefixtures("connections")
+def test_other_logins_do_not_need_nkeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(_js: JetStream) -> dict[str, Any]:
+        return {}
+
+    without(monkeypatch, "nkeys")
+    assert not ending(work, FakeModule(token="t")).failed
+
+
+def test_any_library_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = cast(AnsibleModule, FakeModule())
+    runner.require(module, "json", "json", "for nothing")
+    without(monkeypatch, "jmespath")
+    with pytest.raises(Ended) as caught:
+        runner.require(module, "jmespath", "jmespath", "for the option query")
+    assert "This is required for the option query." in caught.value.result["msg"]
+    assert caught.value.result["msg"].endswith(f" {ways_out('jmespath')}")

@@ -1,0 +1,239 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""governor_slot, as far as no server is needed: its parameters, the guard before the wait, and what is foretold."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
+from ansible_collections.jetstream.governor.plugins.module_utils.slots import Request, WouldDeadlock, acquire, requested
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
+
+UNREACHABLE = JetStream(nc=cast("Any", None))
+"""What is asked of this ends in an error: the tests would notice."""
+
+DEFAULTS: dict[str, Any] = {
+    "governor": "g",
+    "holder": "web01",
+    "run_id": "r",
+    "seq": None,
+    "wait_timeout": "5m",
+    "interval": "250ms",
+    "backoff": None,
+    "on_timeout": "fail",
+    "guard": "fail",
+    "play": None,
+}
+REQUEST = Request(
+    governor="g",
+    holder="web01",
+    run_id="r",
+    seq=None,
+    wait_timeout=300.0,
+    interval=0.25,
+    backoff=None,
+    continue_on_timeout=False,
+    guard="fail",
+    play=None,
+    check_mode=True,
+    warn=lambda _text: None,
+)
+DEADLOCK = Play("linear", batch=6, forks=5, throttle=0)
+RISK = Play("linear", batch=2, forks=5, throttle=0)
+
+
+def request_of(**params: Any) -> Request:
+    """The request that the module makes of these parameters."""
+    seen: list[Request] = []
+
+    async def state(_js: JetStream, request: Request) -> dict[str, Any]:
+        seen.append(request)
+        return {}
+
+    module = SimpleNamespace(params={**DEFAULTS, **params}, check_mode=True, warn=REQUEST.warn)
+    assert asyncio.run(requested(state, module, UNREACHABLE)) == {}
+    return seen[0]
+
+
+def refusal_of(**params: Any) -> str:
+    with pytest.raises(InvalidValue) as caught:
+        request_of(**params)
+    return str(caught.value)
+
+
+def acquired(monkeypatch: pytest.MonkeyPatch, request: Request, *entries: Entry) -> dict[str, Any]:
+    """The result of taking a slot in governor ``g``, limit 2, which has these entries."""
+
+    async def all_entries() -> list[Entry]:
+        return list(entries)
+
+    async def load(_name: str, _js: JetStream) -> Any:
+        return SimpleNamespace(entries=all_entries, limit=2, state=a_state(active=len(entries), limit=2))
+
+    monkeypatch.setattr(slots, "load", load)
+    return asyncio.run(acquire(UNREACHABLE, request))
+
+
+def test_a_request_by_default() -> None:
+    assert request_of() == REQUEST
+
+
+def test_a_request_with_everything() -> None:
+    play = {"strategy": "free", "batch": 3, "forks": 5, "throttle": 0}
+    request = request_of(
+        seq=7, wait_timeout="0", interval="2", backoff=["FiveSec"], on_timeout="continue", guard="off", play=play
+    )
+    assert request == replace(
+        REQUEST,
+        seq=7,
+        wait_timeout=0.0,
+        interval=2.0,
+        backoff="FiveSec",
+        continue_on_timeout=True,
+        guard="off",
+        play=Play("free", 3, 5, 0),
+    )
+
+
+def test_the_owner_is_the_run_and_the_holder() -> None:
+    assert REQUEST.owner == "r/web01"
+    with pytest.raises(InvalidValue, match=r"^A run id must not contain a slash, as 'a/b' does\.$"):
+        str(replace(REQUEST, run_id="a/b").owner)
+    with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
+        str(replace(REQUEST, holder="").owner)
+
+
+@pytest.mark.parametrize(
+    ("given", "backoff"),
+    [(None, None), ([], None), (["TwentySec"], "TwentySec"), (["500"], [500]), (["1", "20"], [1, 20])],
+)
+def test_backoff(given: Any, backoff: Any) -> None:
+    assert request_of(backoff=given).backoff == backoff
+
+
+@pytest.mark.parametrize("given", [["500", "FiveSec"], ["1", "-2"], ["0.5", "1"], ["1", "\u00b2"]])
+def test_what_is_no_backoff(given: list[str]) -> None:
+    assert refusal_of(backoff=given) == (
+        f"backoff must be the name of a policy or a list of milliseconds, not {', '.join(given)}."
+    )
+
+
+@pytest.mark.parametrize("given", ["0", "9ms", "0.001"])
+def test_an_interval_that_burdens_the_server(given: str) -> None:
+    assert refusal_of(interval=given) == f"interval must be at least 10 ms, not {given!r}."
+
+
+@pytest.mark.parametrize("option", ["wait_timeout", "interval"])
+def test_a_wrong_duration_is_named(option: str) -> None:
+    assert refusal_of(**{option: "soon"}).startswith(f"{option} must be a number of seconds or a duration like ")
+
+
+@pytest.mark.parametrize("seq", [0, -1])
+def test_a_wrong_sequence(seq: int) -> None:
+    assert refusal_of(seq=seq) == f"seq must be at least 1, not {seq}."
+
+
+def test_a_wrong_governor() -> None:
+    assert refusal_of(governor="a.b").startswith("A governor's name must be printable, without blanks, dots, ")
+
+
+def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the guard would say: there is nothing to wait for."""
+    request = replace(REQUEST, play=DEADLOCK)
+    entering = {"holder": "web01", "run_id": "r"}
+    assert acquired(monkeypatch, request, an_entry(3, "db01", 9), an_entry(4, "web01", 5)) == {
+        "changed": False,
+        "acquired": True,
+        "slot": {
+            "governor": "g",
+            "stream": "GOVERNOR_g",
+            "seq": 4,
+            **entering,
+            "acquired_at": "2026-03-01T11:59:55.000Z",
+            "expires_at": "2026-03-01T12:00:55.000Z",
+        },
+        "waited": 0.0,
+        "attempts": 0,
+        "active": 2,
+        "limit": 2,
+        "diff": {"before": {"entries": [entering]}, "after": {"entries": [entering]}},
+    }
+
+
+def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = acquired(monkeypatch, REQUEST, an_entry(1, "db01", 9))
+    entering = {"holder": "web01", "run_id": "r"}
+    assert (result["changed"], result["acquired"], result["active"], result["attempts"]) == (True, True, 2, 0)
+    assert result["slot"] == {
+        "governor": "g",
+        "stream": "GOVERNOR_g",
+        "seq": None,
+        **entering,
+        "acquired_at": None,
+        "expires_at": None,
+    }
+    assert result["diff"] == {"before": {"entries": []}, "after": {"entries": [entering]}}
+
+
+FULL = (an_entry(1, "db01", 9), an_entry(2, "db02", 8))
+
+
+def test_a_full_governor_is_foretold_to_be_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = acquired(monkeypatch, REQUEST, *FULL)
+    assert (result["changed"], result["acquired"], result["active"]) == (True, True, 2)
+
+
+def test_a_full_governor_and_no_time_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = replace(REQUEST, wait_timeout=0.0)
+    with pytest.raises(WaitTimeout) as caught:
+        acquired(monkeypatch, request, *FULL)
+    facts = {"active": 2, "limit": 2, "attempts": 0, "waited": 0.0}
+    assert str(caught.value) == "Governor 'g' is full: 2 of 2 slots are held."
+    assert caught.value.facts == {**facts, "acquired": False}
+    assert acquired(monkeypatch, replace(request, continue_on_timeout=True), *FULL) == {
+        "changed": False,
+        "acquired": False,
+        "msg": "Governor 'g' is full: 2 of 2 slots are held.",
+        **facts,
+    }
+
+
+@pytest.mark.parametrize(("guard", "warned"), [("warn", True), ("off", False)])
+def test_a_deadlock_with_a_lenient_guard(monkeypatch: pytest.MonkeyPatch, guard: str, warned: bool) -> None:
+    warnings: list[str] = []
+    request = replace(REQUEST, play=DEADLOCK, guard=guard, warn=warnings.append)
+    assert acquired(monkeypatch, request)["acquired"] is True
+    assert [text.startswith("This play would never end: ") for text in warnings] == [True] * warned
+
+
+def test_a_deadlock_is_refused_before_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    with pytest.raises(WouldDeadlock, match="^This play would never end: ") as caught:
+        acquired(monkeypatch, replace(REQUEST, play=DEADLOCK, warn=warnings.append))
+    assert caught.value.facts == {"acquired": False}
+    assert warnings == []
+
+
+def test_a_mere_risk_is_only_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    assert acquired(monkeypatch, replace(REQUEST, play=RISK, warn=warnings.append))["acquired"] is True
+    assert [text.startswith("This play can deadlock with another run") for text in warnings] == [True]
+
+
+@pytest.mark.parametrize("unjudged", [{"play": None}, {"play": DEADLOCK, "wait_timeout": 0.0}])
+def test_what_the_guard_has_nothing_to_say_to(monkeypatch: pytest.MonkeyPatch, unjudged: dict[str, Any]) -> None:
+    """Nothing is known of a play, or nobody waits."""
+    warnings: list[str] = []
+    assert acquired(monkeypatch, replace(REQUEST, warn=warnings.append, **unjudged))["acquired"] is True
+    assert warnings == []

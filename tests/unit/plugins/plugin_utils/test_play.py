@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which run this is, and what the guard is told of its play."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
+from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
+from ansible_collections.jetstream.governor.plugins.plugin_utils import play
+from ansible_collections.jetstream.governor.plugins.plugin_utils.play import play_facts, run_id
+
+ELSEWHERE = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("play", sys.argv[1])
+play = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(play)
+print(play.run_id({}))
+"""
+
+
+def in_another_process() -> str:
+    """The run id there; the file alone, so that it does not matter how this process finds the collection."""
+    told = subprocess.run([sys.executable, "-c", ELSEWHERE, play.__file__], check=True, capture_output=True, text=True)
+    return told.stdout.strip()
+
+
+def in_a_forked_worker() -> str:
+    """As ansible-core makes its workers."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, run_id({}).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        told = stream.read()
+    assert os.waitpid(child, 0)[1] == 0
+    return told
+
+
+@pytest.mark.parametrize(("job", "expected"), [(4711, "awx-4711"), ("4711", "awx-4711")])
+def test_the_job_of_awx_is_the_run(job: Any, expected: str) -> None:
+    assert run_id({"awx_job_id": job}) == expected
+
+
+@pytest.mark.parametrize("task_vars", [{}, {"awx_job_id": None}, {"awx_job_id": ""}, {"awx_job_id": 0}])
+def test_without_awx_the_process_is_the_run(task_vars: dict[str, Any]) -> None:
+    assert run_id(task_vars) == run_id({})
+    # Not with the number of this very process: ansible-test runs each test in a fork.
+    assert re.fullmatch(rf"{re.escape(socket.gethostname())}-\d+\w+", run_id(task_vars))
+
+
+def test_the_run_is_the_same_in_all_workers() -> None:
+    mine = run_id({})
+    assert [in_a_forked_worker(), in_a_forked_worker(), run_id({})] == [mine, mine, mine]
+
+
+def test_every_process_is_a_run_of_its_own() -> None:
+    runs = {run_id({}), in_another_process(), in_another_process()}
+    assert len(runs) == 3
+
+
+def test_a_run_can_own_a_slot() -> None:
+    """No blank, no slash, not too long."""
+    assert owner_of(run_id({}), "web01") == f"{run_id({})}/web01"
+    assert " " not in run_id({})
+
+
+def a_task(**rest: Any) -> Any:
+    play_of_it = SimpleNamespace(strategy=rest.pop("strategy", "linear"))
+    return SimpleNamespace(**{"run_once": False, "throttle": 0, "get_play": lambda: play_of_it, **rest})
+
+
+def facts(batch: Any = ("h1", "h2", "h3"), **task: Any) -> dict[str, Any]:
+    return play_facts(a_task(**task), {"ansible_play_batch": batch, "ansible_forks": 5})
+
+
+def test_a_play() -> None:
+    assert facts(strategy="free", throttle=2) == {"strategy": "free", "batch": 3, "forks": 5, "throttle": 2}
+    assert Play(**facts()) == Play(strategy="linear", batch=3, forks=5, throttle=0)
+
+
+@pytest.mark.parametrize("throttle", [None, 0, "0"])
+def test_no_throttle(throttle: Any) -> None:
+    assert facts(throttle=throttle)["throttle"] == 0
+
+
+def test_a_task_that_runs_once_has_one_host() -> None:
+    assert facts(run_once=True)["batch"] == 1
+    assert facts(run_once=True, strategy="mitogen_linear")["batch"] == 1
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned", "ansible.builtin.free", "mitogen_host_pinned"])
+def test_the_strategies_that_know_no_run_once(strategy: str) -> None:
+    """They run such a task on every host, with a warning."""
+    assert facts(run_once=True, strategy=strategy)["batch"] == 3
+
+
+@pytest.mark.parametrize("batch", [None, []])
+def test_a_batch_that_is_not_known(batch: Any) -> None:
+    assert facts(batch=batch)["batch"] == 0
+
+
+def test_facts_are_plain_values_that_can_be_sent_to_a_module() -> None:
+    class Tagged(str):
+        """As newer versions of ansible-core mark their strings."""
+
+    assert [type(value) for value in facts(strategy=Tagged("free"), throttle=True).values()] == [str, int, int, int]
