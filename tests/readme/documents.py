@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a reader can try of a Markdown file: its playbooks, and some of its commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Callable, NamedTuple, NoReturn
+
+import yaml
+
+from ansible_collections.jetstream.governor.tests.readme.fences import Block
+from ansible_collections.jetstream.governor.tests.readme.playground import HOSTS, Failed, Playground
+
+COLLECTION = "jetstream.governor"
+SHELLS = ("console", "shell", "sh", "bash")
+
+_ALWAYS_THERE = ("all", "ungrouped", "localhost", "127.0.0.1", "", *HOSTS)
+_INSTALL = ["ansible-galaxy", "collection", "install"]
+# The name with a version perhaps, the tarball wherever it is, or the repository.
+_OURS = re.compile(
+    r"jetstream\.governor(:\S+)?|(\S*/)?jetstream-governor-[\w.*-]+\.tar\.gz|git\+\S*/jetstream/governor\S*"
+)
+
+
+class Step(NamedTuple):
+    """``run`` raises Failed, or what else comes of it."""
+
+    name: str
+    run: Callable[[Playground], object]
+
+
+def is_playbook(data: Any) -> bool:
+    """A list of plays, some of which may be imported."""
+    keys = ("hosts", "import_playbook", "ansible.builtin.import_playbook")
+    return isinstance(data, list) and any(isinstance(item, dict) and any(key in item for key in keys) for item in data)
+
+
+def steps(document: str, blocks: list[Block]) -> list[Step]:
+    """Of one Markdown file, in its order; ``document`` is its name."""
+    found: list[Step] = []
+    for block in blocks:
+        place = f"{document}:{block.line}"
+        if block.language in ("yaml", "yml"):
+            found.append(_yaml_step(place, block.text))
+        elif block.language in SHELLS:
+            found += _command_steps(place, block.text)
+    return found
+
+
+def groups(blocks: list[Block]) -> set[str]:
+    """The groups that the plays of these blocks speak of."""
+    return {group for block in blocks if block.language in ("yaml", "yml") for group in _groups(block.text)}
+
+
+def _groups(text: str) -> Iterator[str]:
+    data = _parsed(text)
+    for play in data if is_playbook(data) else []:
+        hosts = play.get("hosts", [])
+        pattern = ",".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)
+        if "{{" not in pattern and "~" not in pattern:
+            # Of a pattern such as db*[0:2]:!cache, the groups db and cache are what has to be there.
+            names = (name.strip("!&* ") for name in re.split("[,:]", re.sub(r"\[[^]]*\]", "", pattern)))
+            yield from (name for name in names if name not in _ALWAYS_THERE)
+
+
+def _yaml_step(place: str, text: str) -> Step:
+    data = _parsed(text)
+    if isinstance(data, yaml.YAMLError):
+        return Step(f"{place} YAML", partial(fail, str(data)))
+    if not is_playbook(data):
+        return Step(f"{place} is YAML, not a playbook: only read", lambda _ground: None)
+    title = next((str(play["name"]) for play in data if "name" in play), "playbook")
+    return Step(f"{place} {title}", lambda ground: ground.play(text))
+
+
+def _parsed(text: str) -> Any:
+    """The data, or the error."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        return exc
+
+
+def _command_steps(place: str, text: str) -> Iterator[Step]:
+    for command in _commands(text):
+        words, name = shlex.split(command, comments=True), f"{place} {' '.join(command.split())}"
+        if words[: len(_INSTALL)] == _INSTALL:
+            yield Step(name, partial(_check_install, words))
+        elif words[0] == "ansible-playbook" and any(word.startswith(f"{COLLECTION}.") for word in words):
+            yield Step(name, partial(_run_playbook, words))
+
+
+def _commands(text: str) -> list[str]:
+    """Those of Ansible. Where there are prompts, the other lines are what the commands print."""
+    lines = [line.strip() for line in text.replace("\\\n", " ").splitlines()]
+    prompted = [line[2:].strip() for line in lines if line.startswith("$ ")]
+    return [line for line in prompted or lines if line.startswith("ansible-")]
+
+
+def _check_install(words: list[str], _ground: Playground) -> None:
+    """What is installed is this collection: by name, as a file, from its repository, or as requirements say."""
+    rest = words[len(_INSTALL) :]
+    if not any(_OURS.fullmatch(word) for word in rest) and "-r" not in rest:
+        fail(f"This does not install {COLLECTION}: {' '.join(words)}")
+
+
+def _run_playbook(words: list[str], ground: Playground) -> None:
+    ground.run_playbook(*words[1:])
+
+
+def fail(why: str, *_whatever: object) -> NoReturn:
+    raise Failed(why)
