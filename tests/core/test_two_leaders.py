@@ -35,7 +35,7 @@ async def test_a_waiter_finds_the_entry_that_it_was_refused(
     async with connected(server.url) as direct, Proxy(server.port) as proxy, connected(proxy.url) as nc:
         manager = await Manager.create(name, direct, limit=limit, max_age=60)
         refused = proxy.catch(TAKEN, refusals, instead=REFUSED)
-        slot = await Governor(name, nc, interval=0.02).start("web01", timeout=10)
+        slot = await Governor(name, nc, interval=0.02).start("web01", timeout=3)
         assert refused.count == refusals
         assert slot.attempts == refusals + 1
         assert [(entry.seq, entry.token) for entry in await manager.entries()] == [(slot.seq, slot.token)]

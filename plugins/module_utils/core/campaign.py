@@ -167,8 +167,9 @@ class _Campaign:
         self.holder = holder
         self.owner = owner
         self.timeout = timeout
-        self.token = _new_token()
+        self._renew()
         self.attempts = 0
+        self._taken: int | None = None
         self._timing = governor.js.timing
         self._began = self._timing.clock()
         self._deadline = math.inf if timeout is None else self._began + timeout
@@ -191,11 +192,12 @@ class _Campaign:
             if seq is not None:
                 self.governor.js.logger.info("%s holds slot %d of governor %s", self.holder, seq, self.governor.name)
                 return Slot(self, seq)
-            # Some servers never take a token again that they have refused (see Stack.enter).
-            self.token = _new_token()
+            # The next try keeps the token. In a cluster, a leader that was deposed and does not know it may refuse what
+            # its successor takes: then the server answers the next try with that entry.
+            self._refused = True
             left = self._deadline - self._timing.clock()
             if left <= 0:
-                raise await self._timed_out()
+                return await self._last_look()
             pause = min(self.governor.pause(self.attempts), left)
             self.governor.js.logger.debug("governor %s is full, next try in %.3f s", self.governor.name, pause)
             await self._timing.sleep(pause)
@@ -224,10 +226,7 @@ class _Campaign:
             nonlocal undecided_since
             self.attempts += 1
             try:
-                return await stack.enter(subject, self.holder, self.owner, self.token)
-            except StaleToken:
-                self.token = _new_token()
-                return await stack.enter(subject, self.holder, self.owner, self.token)
+                return await self._enter(subject)
             except Undecided:
                 undecided_since = min(undecided_since, self._timing.clock())
                 if self._timing.clock() - undecided_since < js.patience:
@@ -244,12 +243,32 @@ class _Campaign:
 
         return await self._timing.until_verdict(once, js.patience, self._deadline)
 
+    async def _enter(self, subject: str) -> int | None:
+        stack = self.governor.stack
+        try:
+            return await stack.enter(subject, self.holder, self.owner, self.token)
+        except (StaleToken, Undecided) as exc:
+            if isinstance(exc, Undecided) and not self._refused:
+                raise
+            # Its entry is gone; or it was refused, and some servers never take such a token again (see Stack.enter).
+            self._renew()
+            return await stack.enter(subject, self.holder, self.owner, self.token)
+
+    def _renew(self) -> None:
+        self.token = _new_token()
+        self._refused = False
+
+    async def _last_look(self) -> Slot:
+        """WaitTimeout, unless the entries that are read for it show that the last try was taken all the same."""
+        error = await self._timed_out()
+        if self._taken is not None:
+            return Slot(self, self._taken)
+        raise error
+
     async def _withdraw(self, subject: str) -> None:
         """Make sure that a try which was cut short leaves no entry: repeat it, and remove what it made."""
         try:
-            seq = await self.governor.js.until_verdict(
-                lambda: self.governor.stack.enter(subject, self.holder, self.owner, self.token)
-            )
+            seq = await self.governor.js.until_verdict(lambda: self._enter(subject))
             if seq is not None:
                 # Also where leave_on_completion is off: nobody has been told of this entry.
                 await self.governor.stack.remove(seq, Slot(self, seq).check_mine)
@@ -280,6 +299,7 @@ class _Campaign:
             entries: list[Entry] = await stack.entries()
         except GovernorError as exc:
             return {}, f"and who holds the slots could not be read: {exc}"
+        self._taken = next((entry.seq for entry in entries if entry.token == self.token), None)
         facts = {
             "active": state.active,
             "limit": state.config.limit,

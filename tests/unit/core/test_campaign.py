@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     GovernorError,
     InvalidValue,
@@ -66,14 +68,37 @@ def test_a_free_slot_is_taken_at_the_first_try() -> None:
     assert stack.entered == [Entering(SUBJECT, "web01", "r/web01", slot.token)]
 
 
-def test_a_full_governor_is_tried_every_interval_with_a_fresh_token() -> None:
-    """Replicated streams of nats-server 2.10 and 2.11 never take a token that they have refused."""
+def test_a_full_governor_is_tried_every_interval_with_the_same_token() -> None:
+    """A deposed leader may have refused what its successor has taken: the token finds that entry."""
     time, stack = FakeTime(), FakeStack(None, None, None, 9, state=a_state())
     slot = start(time, stack, interval=0.5)
     assert (slot.seq, slot.attempts, slot.waited) == (9, 4, 1.5)
     assert time.slept == [0.5, 0.5, 0.5]
-    assert len(set(stack.tokens)) == 4
-    assert stack.tokens[-1] == slot.token
+    assert stack.tokens == [slot.token] * 4
+
+
+def test_a_token_that_is_not_taken_again_after_a_refusal_is_replaced_at_once() -> None:
+    """Replicated streams of nats-server 2.10 and 2.11 never take a token that they have refused."""
+    time = FakeTime()
+    undecided = Undecided("seen, not stored")
+    stack = FakeStack(None, undecided, None, undecided, 9, state=a_state())
+    slot = start(time, stack, interval=0.5)
+    assert (slot.seq, time.slept) == (9, [0.5, 0.5])
+    first, again, second, again_second, third = stack.tokens
+    assert first == again != second == again_second != third == slot.token
+
+
+def test_an_entry_that_was_refused_and_stored_is_found_when_time_is_up() -> None:
+    """The entries are read for the error's sake: one with the last try's token is ours."""
+    time = FakeTime()
+    stack = FakeStack(None, state=a_state(2))
+
+    async def entries() -> list[Entry]:
+        return [an_entry(1, "web03", 41), replace(an_entry(2, "web01", 0), token=stack.tokens[-1])]
+
+    stack.entries = entries  # type: ignore[method-assign]
+    slot = start(time, stack, timeout=0)
+    assert (slot.seq, slot.token, len(stack.entered)) == (2, stack.tokens[0], 1)
 
 
 def test_the_default_interval_is_a_quarter_of_a_second() -> None:
@@ -157,11 +182,11 @@ def test_a_token_that_is_neither_stored_nor_refused_is_given_up_after_an_electio
     """A refusal whose answer was lost is never told again by nats-server 2.10 and 2.11: waiting goes on afterwards."""
     time = FakeTime()
     undecided = taking(time, 5, Undecided("seen, not stored"))
-    stack = FakeStack(undecided, undecided, undecided, undecided, 7, state=a_state())
+    stack = FakeStack(undecided, undecided, undecided, undecided, Undecided("seen, not stored"), 7, state=a_state())
     slot = start(time, stack, timeout=600)
     assert slot.seq == 7
-    assert len(set(stack.tokens[:4])) == 1
-    assert stack.tokens[4] == slot.token != stack.tokens[0]
+    assert len(set(stack.tokens[:5])) == 1
+    assert stack.tokens[5] == slot.token != stack.tokens[0]
 
 
 def test_an_answer_that_got_lost_is_asked_for_beyond_the_timeout() -> None:
