@@ -46,10 +46,10 @@ def ansible_lane(
     if sanity:
         steps.append(test("sanity", 900, "sanity", "--local"))
     steps.append(test("units", 300, "units", "--local", "--python", short))
-    steps.append(test("integration", 900, "integration", "--local", "--python", short))
+    steps.append(test("integration", 1500, "integration", "--local", "--python", short))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]
         skip = "" if pythons.find(OLD_TARGET) else pythons.missing(OLD_TARGET)
-        steps.append(test(f"integration-on-{OLD_TARGET}", 600, *words, skip=skip))
-    return Lane(name, about, steps, weight=120 + 120 * sanity + 100 * bool(old_target))
+        steps.append(test(f"integration-on-{OLD_TARGET}", 900, *words, skip=skip))
+    return Lane(name, about, steps, weight=250 + 150 * sanity + 100 * bool(old_target))
