@@ -100,6 +100,9 @@ class Playground:
             "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.folder / "home" / ".ansible"),
+            # A local connection takes the home from the user's entry, whatever HOME says.
+            "ANSIBLE_REMOTE_TMP": str(self.folder / "home" / ".ansible" / "tmp"),
+            "ANSIBLE_ASYNC_DIR": str(self.folder / "home" / ".ansible_async"),
             "ANSIBLE_NOCOLOR": "1",
             "NATS_URL": self.server.url,
         }
