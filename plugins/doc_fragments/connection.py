@@ -74,10 +74,23 @@ options:
       - How long to wait for the answer to one request; V(5s) by default. Falls back to E(NATS_TIMEOUT).
       - What got no answer is asked again for at least 15 seconds, until it is known what the server did.
     type: str
+notes:
+  - Durations are numbers of seconds, or strings like V(250ms), V(90s), V(5m), V(1h30m) and V(7d).
+"""
+
+    # For modules, which run where their task runs.
+    TARGET = r"""
+options: {}
 requirements:
   - nats-py >= 2.9.0 on the host that runs the task
 notes:
   - The task needs C(nats-py) and access to NATS where it runs. Use C(delegate_to) with localhost, as the examples do,
     and managed hosts need neither.
-  - Durations are numbers of seconds, or strings like V(250ms), V(90s), V(5m), V(1h30m) and V(7d).
+"""
+
+    # For what runs on the controller, whatever host its task is for.
+    CONTROLLER = r"""
+options: {}
+requirements:
+  - nats-py >= 2.9.0 where C(ansible-playbook) runs
 """

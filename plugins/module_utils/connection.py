@@ -14,7 +14,7 @@ import ssl
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import GovernorError
+from .core.errors import NotSent
 from .core.jetstream import JetStream
 from .settings import Settings, redact
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _CLOSE_WITHIN = 2.0
 
 
-class CannotConnect(GovernorError):
-    pass
+class CannotConnect(NotSent):
+    """No connection: nothing was asked of anybody."""
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from .campaign_options import backoff_policy, interval_seconds
 from .core.campaign import Governor, must_be_owned_by
 from .core.durations import parse_duration
 from .core.entry import Entry, format_time
@@ -21,9 +22,6 @@ from .governors import load
 from .guard import Play, danger
 
 Result = dict[str, Any]
-
-# A waiter that asks more often than this burdens the server for nothing.
-_SHORTEST_INTERVAL = 0.01
 
 
 class WouldDeadlock(GovernorError):
@@ -64,8 +62,8 @@ async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], mo
         run_id=params["run_id"] or "",
         seq=seq,
         wait_timeout=parse_duration(params["wait_timeout"], "wait_timeout"),
-        interval=_interval(params["interval"]),
-        backoff=_backoff(params["backoff"]),
+        interval=interval_seconds(params["interval"]),
+        backoff=backoff_policy(params["backoff"]),
         continue_on_timeout=params["on_timeout"] == "continue",
         guard=params["guard"],
         play=Play(**play) if play else None,
@@ -73,24 +71,6 @@ async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], mo
         warn=module.warn,
     )
     return await state(js, request)
-
-
-def _interval(value: str) -> float:
-    interval = parse_duration(value, "interval")
-    if interval < _SHORTEST_INTERVAL:
-        raise InvalidValue(f"interval must be at least {_SHORTEST_INTERVAL * 1000:.0f} ms, not {value!r}.")
-    return interval
-
-
-def _backoff(value: list[str] | None) -> str | list[int] | None:
-    """One word is a policy's name; numbers are milliseconds. What is neither is refused by the core."""
-    if not value:
-        return None
-    if len(value) == 1 and not value[0].isdecimal():
-        return value[0]
-    if not all(step.isdecimal() for step in value):
-        raise InvalidValue(f"backoff must be the name of a policy or a list of milliseconds, not {', '.join(value)}.")
-    return [int(step) for step in value]
 
 
 async def acquire(js: JetStream, request: Request) -> Result:

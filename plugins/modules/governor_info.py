@@ -15,6 +15,7 @@ author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
   - jetstream.governor.connection
+  - jetstream.governor.connection.target
   - jetstream.governor.attributes
 attributes:
   check_mode:

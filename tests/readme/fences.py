@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fenced code blocks of a Markdown file."""
+"""The code blocks of a document: fenced ones of Markdown, ``code-block`` directives of reStructuredText."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from textwrap import dedent
 
+_DIRECTIVE = re.compile(r"^\.\. code-block:: *([\w+-]+)\s*$")
 _OPENING = re.compile(r"^(\s*)(`{3,}|~{3,})\s*([\w+-]*)[^`]*$")
 
 
@@ -24,8 +26,22 @@ class Block:
 
 def blocks(path: Path) -> list[Block]:
     """All of them in their order. Raises ValueError for one that is not closed."""
-    found: list[Block] = []
     lines = path.read_text(encoding="utf-8").splitlines()
+    return _directives(lines) if path.suffix == ".rst" else _fenced(path, lines)
+
+
+def _directives(lines: list[str]) -> list[Block]:
+    found: list[Block] = []
+    for at, line in enumerate(lines):
+        opening = _DIRECTIVE.match(line)
+        if opening is not None:
+            body = list(takewhile(lambda each: not each.strip() or each.startswith(" "), lines[at + 1 :]))
+            found.append(Block(opening.group(1).lower(), at + 2, dedent("\n".join(body)).strip("\n") + "\n"))
+    return found
+
+
+def _fenced(path: Path, lines: list[str]) -> list[Block]:
+    found: list[Block] = []
     at = 0
     while at < len(lines):
         opening = _OPENING.match(lines[at])

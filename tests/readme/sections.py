@@ -45,7 +45,8 @@ def run(root: Path, folder: Path) -> int:
     if not os.environ.get("ANSIBLE_COLLECTIONS_PATH"):
         raise SystemExit("ANSIBLE_COLLECTIONS_PATH must say where the collection is installed")
     report = Report()
-    for number, path in enumerate([root / "README.md", *sorted((root / "docs").rglob("*.md"))]):
+    guides = sorted(path for path in (root / "docs").rglob("*") if path.suffix in (".md", ".rst"))
+    for number, path in enumerate([root / "README.md", *guides]):
         _document(report, path, str(path.relative_to(root)), folder / f"document{number}")
     _modules(report, folder)
     print(f"{report.passed} passed, {report.failed} failed", flush=True)

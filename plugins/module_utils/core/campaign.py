@@ -11,6 +11,7 @@ import logging
 import math
 import uuid
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable
@@ -33,7 +34,8 @@ class Governor:
     ``interval``: seconds between tries, varied from 50 to 150 %. ``backoff``: a policy of Choria's by name, or a list
     of milliseconds; it takes the place of the interval. ``subject``: where to campaign; None reads it from the
     stream. ``leave_on_completion=False``: ``finish`` leaves the entry to max_age, for so many holders per period.
-    ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock are to differ.
+    ``on_refused`` is called whenever a try finds the governor full. ``nc``: a nats-py connection, or a JetStream where
+    domain, timeouts or clock are to differ.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Governor:
         subject: str | None = None,
         logger: logging.Logger | None = None,
         leave_on_completion: bool = True,
+        on_refused: Callable[[], None] | None = None,
     ) -> None:
         js = jetstream(nc)
         self.js = replace(js, logger=logger) if logger else js
         self.name = name
         self.stack = Stack(name, self.js)
         self.leave_on_completion = leave_on_completion
+        self.on_refused = on_refused or (lambda: None)
         self._interval = interval
         self._backoff = backoff_policy(backoff) if backoff is not None else None
         self._subject = check_subject(subject) if subject else None
@@ -114,6 +118,12 @@ class Slot:
             removed = None
         self._finished = True
         return removed is not None
+
+    def over(self, nc: Client | JetStream) -> Slot:
+        """The same slot over another connection."""
+        moved = copy(self)
+        moved._stack = Stack(self.governor, jetstream(nc))
+        return moved
 
     async def entry(self) -> Entry | None:
         """The entry as the server has it; None when the slot is lost (evicted, expired, gone with its governor)."""
@@ -195,6 +205,7 @@ class _Campaign:
             # The next try keeps the token. In a cluster, a leader that was deposed and does not know it may refuse what
             # its successor takes: then the server answers the next try with that entry.
             self._refused = True
+            self.governor.on_refused()
             left = self._deadline - self._timing.clock()
             if left <= 0:
                 return await self._last_look()
@@ -206,9 +217,6 @@ class _Campaign:
         """One try, carried to its verdict, also when the caller loses patience in the middle of it."""
         try:
             return await self._verdict(subject)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._withdraw(subject))
-            raise
         except NotSent as exc:
             raise await self._timed_out(str(exc)) from exc
         except NoVerdict as exc:
@@ -217,6 +225,12 @@ class _Campaign:
                 "its entries; max_age ends an entry that nobody gives back.",
                 **self.facts,
             ) from exc
+        except GovernorError:
+            raise
+        except BaseException:
+            # Cancelled, or ended by an exception that a signal has raised, as Ansible's task timeout does.
+            await asyncio.shield(self._withdraw(subject))
+            raise
 
     async def _verdict(self, subject: str) -> int | None:
         js, stack = self.governor.js, self.governor.stack

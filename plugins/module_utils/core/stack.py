@@ -104,6 +104,9 @@ class Stack:
                 return entries
             entries.append(found)
 
+    async def oldest(self) -> Entry | None:
+        return await self._next(1)
+
     async def remove(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
         """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before."""
         doomed: Entry | None = None

@@ -17,6 +17,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from ansible_collections.jetstream.governor.plugins.action import governed as governed_action
 from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
 from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, connection
 from ansible_collections.jetstream.governor.plugins.module_utils import slots
@@ -58,7 +59,12 @@ def results(name: str) -> Options:
 
 
 def declared(name: str, monkeypatch: pytest.MonkeyPatch) -> Options:
-    """How the module makes its AnsibleModule."""
+    """How the module makes its AnsibleModule; what the action plugin has for the one that is documentation alone."""
+    if name == "governed":
+        return {
+            "argument_spec": governed_action.GOVERNED_OPTIONS,
+            "supports_check_mode": governed_action.ActionModule._supports_check_mode,
+        }
 
     def ask(**words: Any) -> None:
         raise Asked(**words)
@@ -81,7 +87,7 @@ def traits(option: Options) -> Options:
 
 
 def test_the_modules_are_found() -> None:
-    assert {"governor_info", "governor_slot", "governor_stream"} <= set(MODULES)
+    assert {"governed", "governor_info", "governor_slot", "governor_stream"} <= set(MODULES)
 
 
 def test_the_connection_options_are_documented() -> None:
@@ -122,6 +128,7 @@ def test_the_options_of_a_module_are_documented(name: str, monkeypatch: pytest.M
 def test_every_module_has_the_shared_fragments(name: str) -> None:
     assert documentation(name)["extends_documentation_fragment"] == [
         "jetstream.governor.connection",
+        f"jetstream.governor.connection.{'controller' if name == 'governed' else 'target'}",
         "jetstream.governor.attributes",
     ]
 
@@ -138,6 +145,8 @@ def test_the_action_plugin_can_do_what_the_attributes_say() -> None:
     """Without an action plugin of its own, a module has ``async`` from ansible-core."""
     assert fragment(attributes)["attributes"]["async"]["support"] == "full"
     assert slot_action.ActionModule._supports_async is True
+    assert documentation("governed")["attributes"]["async"]["support"] == "none"
+    assert governed_action.ActionModule._supports_async is False
 
 
 def test_the_action_group_is_all_modules() -> None:

@@ -1,0 +1,191 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is the documentation; the work is done on the controller, by the action plugin of the same name.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: governed
+short_description: Run a task while holding a slot of a governor
+version_added: 0.1.0
+description:
+  - Waits for a slot, runs another task in its own place, and gives the slot back. However many hosts, runs and
+    controllers do so, no more than the governor's limit work at once.
+  - It is one task, so it cannot deadlock, whatever the strategy, the number of forks and C(serial).
+  - It runs on the controller. Managed hosts need neither C(nats-py) nor access to NATS.
+  - The governor must exist; M(jetstream.governor.governor_stream) creates it.
+  - The slot is given back when the work has ended, also when it failed, when its host became unreachable, when its
+    C(timeout) was over, and when C(ansible-playbook) was stopped with Ctrl-C or SIGTERM. When C(ansible-playbook) is
+    killed, work that has begun goes on to its end and gives its slot back; work that waits is not begun.
+author:
+  - The jetstream.governor team (@jetstream)
+extends_documentation_fragment:
+  - jetstream.governor.connection
+  - jetstream.governor.connection.controller
+  - jetstream.governor.attributes
+attributes:
+  action:
+    description: Has an action plugin of the same name, which runs on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+    details: The slot would be given back before the job has ended.
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: Check mode takes no slot and does not wait. The task inside runs in check mode.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+    details: The task inside shows its own.
+  idempotent:
+    description: When run twice with the same arguments, the second run changes nothing.
+    support: full
+    details: As far as the task inside is.
+options:
+  governor:
+    description: Name of the governor.
+    type: str
+    required: true
+  task:
+    description:
+      - What to run under the slot, a task in Ansible's own syntax. Any module and any action plugin, also in free form.
+      - Keywords of a task (C(when), C(become), C(loop), C(register), C(vars) and the like) belong on the task around
+        it, and act as they do on the bare task.
+      - It is templated before the wait.
+      - Not C(include_*), C(import_*), C(meta) and C(add_host), which the strategy does itself.
+    type: dict
+  tasks:
+    description:
+      - Several such, run in order under the same slot until one fails. Each may have a C(name).
+      - What one returns cannot be used by the next, since all are templated before the wait.
+    type: list
+    elements: dict
+  holder:
+    description: Who holds the slot, for people to read. C(inventory_hostname) by default.
+    type: str
+  run_id:
+    description:
+      - Together with the holder, the owner of the slot. By default C(awx_job_id) where it is set, else an id of this
+        C(ansible-playbook) process.
+    type: str
+  wait_timeout:
+    description: How long to wait for a slot; V(0) to try once. The C(timeout) of the task counts the wait too.
+    type: str
+    default: 5m
+  on_timeout:
+    description: When no slot came within O(wait_timeout), V(fail), or V(skip) the task.
+    type: str
+    choices: [fail, skip]
+    default: fail
+  interval:
+    description: How long to wait between tries, on average.
+    type: str
+    default: 250ms
+  backoff:
+    description:
+      - Instead of O(interval), waits that grow. A policy of Choria by name, V(FiveSecStartGrace), V(FiveSec),
+        V(TwentySec) or V(Default), or a list of milliseconds of which the last is repeated.
+    type: list
+    elements: str
+  release:
+    description:
+      - V(always) gives the slot back when the work has ended.
+      - V(on_success) lets a host that failed keep its slot until somebody evicts it or C(max_age) ends it, so that a
+        bad change stops the roll-out by itself.
+      - V(never) leaves every slot to C(max_age), so that many may work per period.
+      - What C(failed_when) makes of the result is not known yet when the slot is given back.
+    type: str
+    choices: [always, on_success, never]
+    default: always
+  on_lost:
+    description:
+      - What to do when the slot was lost while the work was going on, because it was evicted or had expired, or because
+        the governor was deleted.
+      - V(warn) warns, V(fail) fails the task. RV(slot.lost) tells in both cases.
+    type: str
+    choices: [warn, fail]
+    default: warn
+seealso:
+  - module: jetstream.governor.governor_stream
+  - module: jetstream.governor.governor_slot
+  - module: jetstream.governor.governor_info
+"""
+
+EXAMPLES = r"""
+- name: Restart, five databases at a time, whoever started the job
+  jetstream.governor.governed:
+    governor: db-restarts
+    task:
+      ansible.builtin.command: /bin/true
+
+- name: Several tasks under one slot
+  jetstream.governor.governed:
+    governor: db-restarts
+    wait_timeout: 20m
+    tasks:
+      - name: Drain
+        ansible.builtin.command:
+          cmd: /bin/true
+      - name: Upgrade
+        ansible.builtin.command: /bin/true
+      - name: Look whether it is back
+        ansible.builtin.ping:
+
+- name: A host that failed keeps its slot, so that a bad change stops by itself
+  jetstream.governor.governed:
+    governor: db-restarts
+    release: on_success
+    task:
+      ansible.builtin.command: /bin/true
+"""
+
+RETURN = r"""
+slot:
+  description: The slot that was held. Beside it stands what the task inside returned.
+  returned: always
+  type: dict
+  contains:
+    governor:
+      description: Name of the governor.
+      type: str
+      sample: db-restarts
+    holder:
+      description: Who held it.
+      type: str
+      sample: db01
+    seq:
+      description: Sequence of the slot; absent in check mode.
+      type: int
+      sample: 42
+    waited:
+      description: Seconds waited for it.
+      type: float
+      sample: 12.345
+    attempts:
+      description: How many times entering was tried.
+      type: int
+      sample: 3
+    held:
+      description: Seconds for which it was held.
+      type: float
+      sample: 4.567
+    released:
+      description: Whether it was given back.
+      type: bool
+      sample: true
+    lost:
+      description: Whether it was lost while the work was going on; only where it was to be given back.
+      type: bool
+      sample: false
+results:
+  description: What each of O(tasks) returned, in order, with its name in C(task).
+  returned: with O(tasks)
+  type: list
+  elements: dict
+  sample: [{task: Drain, changed: true, rc: 0}]
+"""

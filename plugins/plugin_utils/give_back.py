@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Give back what a run still holds, when it ends: quickly, and whatever state NATS is in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..module_utils.connection import connected
+from ..module_utils.core.campaign import must_be_owned_by
+from ..module_utils.core.durations import format_duration
+from ..module_utils.core.entry import Entry
+from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
+from ..module_utils.core.stack import Stack
+from ..module_utils.options import CONNECTION_OPTIONS
+from ..module_utils.settings import Settings, redact, resolve
+from .ledger import Ledger, Place, Row
+
+# Nobody who ends a run wants to wait for a server that is gone: max_age ends what is left.
+_PATIENCE = 2.0
+_WITHIN = 5.0
+
+Tell = Callable[[str], None]
+
+
+class Missing(GovernorError):
+    """nats-py is not here."""
+
+
+def give_back(ledger: Ledger, tell: Tell, warn: Tell) -> None:
+    """Give back every slot that the ledger knows to be held, and those of the run that it does not know of.
+
+    Each gets a line. Never raises for what is wrong with NATS; what cannot be given back is left to max_age.
+    """
+    held_at = [row.place for row in ledger.to_give_back()]
+    places = [place for place in ledger.places if ledger.may_have_more() or place in held_at]
+    if places:
+        asyncio.run(_all(_Returns(ledger, tell, warn), places))
+
+
+async def _all(returns: _Returns, places: list[Place]) -> None:
+    # At the end of a Python process no thread can be started any more, and asyncio looks up names in one.
+    asyncio.get_running_loop().getaddrinfo = _look_up  # type: ignore[method-assign]
+    await asyncio.gather(*(returns.at(place) for place in places))
+
+
+async def _look_up(host: Any, port: Any, **hints: Any) -> Any:
+    return socket.getaddrinfo(host, port, **hints)
+
+
+class _Returns:
+    def __init__(self, ledger: Ledger, tell: Tell, warn: Tell) -> None:
+        self._ledger = ledger
+        self._tell = tell
+        self._warn = warn
+
+    async def at(self, place: Place) -> None:
+        rows = [row for row in self._ledger.to_give_back() if row.place == place]
+        try:
+            await asyncio.wait_for(self._at(place, rows), _WITHIN)
+        except asyncio.TimeoutError:
+            self._failed(rows, f"no answer within {_WITHIN:g} s.")
+        except GovernorError as exc:
+            self._failed(rows, redact(str(exc)))
+        except ImportError:
+            self._failed(rows, "the Python package nats-py is not there where ansible-playbook runs.")
+
+    async def _at(self, place: Place, rows: list[Row]) -> None:
+        async with connected(_settings(place)) as js:
+            stack = Stack(place.governor, js)
+            try:
+                entries = {entry.seq: entry for entry in await stack.entries()}
+                now = (await stack.state()).now
+            except UnknownGovernor:
+                entries = {}
+            for row in rows:
+                entry = entries.get(row.seq or 0)
+                if entry is None or entry.owner != row.owner or not await _remove(stack, entry):
+                    row.is_held, row.note = False, "lost"
+                    continue
+                row.is_held, row.held, row.note = False, entry.age(now), "given back at the end"
+                self._tell(
+                    f"Gave back slot {entry.seq} of governor '{place.governor}', which {row.host} took in "
+                    f"'{row.task}' and held for {format_duration(row.held)}."
+                )
+            for entry in entries.values():
+                if self._ledger.may_have_more() and self._ledger.is_untold(place.governor, entry):
+                    await _remove(stack, entry)
+                    self._tell(
+                        f"Gave back slot {entry.seq} of governor '{place.governor}', which {entry.shown} took in a "
+                        f"task that did not tell of it, and held for {format_duration(entry.age(now))}."
+                    )
+
+    def _failed(self, rows: list[Row], reason: str) -> None:
+        for row in rows:
+            if row.is_held:
+                self._warn(
+                    f"Could not give back slot {row.seq} of governor '{row.governor}', which {row.host} took in "
+                    f"'{row.task}'; max_age ends it. {reason}"
+                )
+
+
+async def _remove(stack: Stack, entry: Entry) -> Entry | None:
+    return await stack.remove(entry.seq, must_be_owned_by(stack.name, entry.owner or ""))
+
+
+def _settings(place: Place) -> Settings:
+    """As the task's module had them, only less patient."""
+    checked = ArgumentSpecValidator(CONNECTION_OPTIONS).validate(dict(place.options))
+    if checked.error_messages:
+        raise InvalidValue("The task's connection options are not valid.")
+    settings = resolve(checked.validated_parameters, {**os.environ, **place.environment})
+    return replace(
+        settings,
+        connect_timeout=min(settings.connect_timeout, _PATIENCE),
+        request_timeout=min(settings.request_timeout, _PATIENCE),
+    )

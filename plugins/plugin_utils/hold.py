@@ -1,0 +1,156 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hold a slot around work that is not asynchronous: enter, work, leave, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..module_utils.connection import connected
+from ..module_utils.core.campaign import Governor, Slot
+from ..module_utils.core.durations import format_duration
+from ..module_utils.core.errors import GovernorError, UnknownGovernor
+from ..module_utils.core.jetstream import JetStream
+from ..module_utils.core.stack import Stack
+from ..module_utils.core.timing import Timing
+from ..module_utils.governors import load
+from ..module_utils.settings import Settings
+from .interruption import Interruptions
+
+# A person who waits wants to know for what, not every second.
+_TELL_EVERY = 10.0
+
+# How soon a waiter notices that its ansible-playbook is gone.
+_LOOK_EVERY = 0.5
+
+
+class Orphaned(GovernorError):
+    """The ansible-playbook that this waits for is gone."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Times in seconds. ``tell`` shows a line to the person who waits."""
+
+    governor: str
+    holder: str
+    owner: str
+    wait_timeout: float
+    interval: float
+    backoff: Any
+    settings: Settings
+    tell: Callable[[str], None]
+
+
+class Hold:
+    """A slot for the time between ``enter`` and ``leave``. Between them no connection is open and no loop runs."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.slot: Slot | None = None
+        self._entered = 0.0
+        self._told: dict[str, Any] = {}
+
+    def enter(self, interruptions: Interruptions) -> None:
+        """Wait for a slot. Raises what ``Governor.start`` raises, Orphaned, and Interrupted; then nothing is held."""
+        try:
+            asyncio.run(self._wait(interruptions))
+        except BaseException:
+            # It came in the last moment.
+            with contextlib.suppress(GovernorError):
+                self.leave()
+            raise
+
+    def leave(self) -> bool:
+        """Give the slot back; False when it was lost before. Raises GovernorError when it could not be given back."""
+        slot = self._ended()
+        return slot is None or asyncio.run(self._finish(slot))
+
+    def keep(self) -> dict[str, Any]:
+        """Leave the slot to max_age; what is to be told of it."""
+        self._ended()
+        return {**self.facts(), "released": False}
+
+    def facts(self) -> dict[str, Any]:
+        """What is to be told of the slot so far; before it is entered, for whom it would be."""
+        return {"governor": self.request.governor, "holder": self.request.holder, **self._told}
+
+    def _ended(self) -> Slot | None:
+        """The slot, the first time; nothing when it was given back or kept already."""
+        slot, self.slot = self.slot, None
+        if slot is not None:
+            self._told["held"] = round(time.monotonic() - self._entered, 3)
+        return slot
+
+    async def _wait(self, interruptions: Interruptions) -> None:
+        loop, campaign = asyncio.get_running_loop(), asyncio.ensure_future(self._campaign())
+        with interruptions.waiting(lambda: loop.call_soon_threadsafe(campaign.cancel)):
+            while not (await asyncio.wait([campaign], timeout=_LOOK_EVERY))[0]:
+                if _orphaned():
+                    campaign.cancel()
+            if _orphaned():
+                raise Orphaned("ansible-playbook is gone: stopped waiting, and did not start the work.")
+            await campaign
+
+    async def _campaign(self) -> None:
+        request = self.request
+        async with connected(request.settings) as js:
+            manager = await load(request.governor, js)
+            refused = asyncio.Event()
+            teller = asyncio.ensure_future(self._tell(js, refused))
+            try:
+                slot = await Governor(
+                    request.governor,
+                    js,
+                    interval=request.interval,
+                    backoff=request.backoff,
+                    subject=manager.subject,
+                    on_refused=refused.set,
+                ).start(request.holder, owner=request.owner, timeout=request.wait_timeout)
+            finally:
+                teller.cancel()
+            # From here on it is to be given back, also when closing the connection is cut short.
+            self.slot, self._entered = slot, time.monotonic()
+            self._told = {"seq": slot.seq, "waited": round(slot.waited, 3), "attempts": slot.attempts}
+
+    async def _tell(self, js: JetStream, refused: asyncio.Event) -> None:
+        began, stack = time.monotonic(), Stack(self.request.governor, js)
+        await refused.wait()
+        while True:
+            with contextlib.suppress(GovernorError):
+                self.request.tell(await self._situation(stack, time.monotonic() - began))
+            await asyncio.sleep(_TELL_EVERY)
+
+    async def _situation(self, stack: Stack, waited: float) -> str:
+        state, oldest = await stack.state(), await stack.oldest()
+        line = (
+            f"{self.request.holder} waits for {self.request.governor}: {state.active} of {state.config.limit} slots "
+            f"held, {format_duration(waited)}"
+        )
+        return f"{line}, oldest {oldest.shown} {format_duration(oldest.age(state.now))}" if oldest else line
+
+    async def _finish(self, slot: Slot) -> bool:
+        async def once() -> bool:
+            async with connected(self.request.settings) as js:
+                try:
+                    return await slot.over(js).finish()
+                except UnknownGovernor:
+                    return False
+
+        timing = Timing()
+        patience = JetStream.patience
+        return await timing.until_verdict(once, patience, timing.clock() + patience)
+
+
+def _orphaned() -> bool:
+    parent = multiprocessing.parent_process()
+    return parent is not None and parent.pid != os.getppid()

@@ -1,0 +1,228 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The slots of one run, from the results of its tasks: who took which, for how long, and what is held still. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..module_utils.core.durations import format_duration
+from ..module_utils.core.entry import Entry
+from ..module_utils.core.names import owner_of
+from ..module_utils.options import CONNECTION_OPTIONS
+
+GOVERNED = "jetstream.governor.governed"
+SLOT = "jetstream.governor.governor_slot"
+JOBS = ("ansible.builtin.async_status", "async_status")
+
+_TITLES = ("GOVERNOR", "HOST", "TASK", "WAITED", "HELD")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a task, or one item of its loop, has returned. ``args`` are as they were when it ran."""
+
+    action: str
+    host: str
+    task: str
+    args: Mapping[str, Any] = field(repr=False)
+    result: Mapping[str, Any]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A governor, and how the task that took its slot got there. ``options`` may hold secrets."""
+
+    governor: str
+    options: Mapping[str, Any] = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, event: Event) -> Place:
+        given = {option: value for option, value in event.args.items() if option in CONNECTION_OPTIONS}
+        # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
+        plain = json.loads(json.dumps([given, dict(event.environment)], default=str))
+        return cls(str(event.args.get("governor")), *plain)
+
+
+@dataclass
+class Row:
+    """A slot, or a try to get one (``seq`` is None). Times in seconds; ``note`` is told beside the time it was held.
+
+    ``place`` and ``owner`` are there for what governor_slot took, ``borrowed`` where another run may give it back.
+    """
+
+    governor: str
+    host: str
+    task: str
+    holder: str = ""
+    waited: float | None = None
+    held: float | None = None
+    seq: int | None = None
+    note: str = ""
+    owner: str = ""
+    place: Place | None = None
+    is_held: bool = False
+    borrowed: bool = False
+
+    def cells(self) -> tuple[str, ...]:
+        who = self.host if self.holder in ("", self.host) else f"{self.host} ({self.holder})"
+        held = [_shown(self.held)] if self.held is not None else []
+        note = "still held" if self.is_held else self.note
+        return self.governor, who, self.task, _shown(self.waited), ", ".join([*held, *([note] if note else [])]) or "-"
+
+
+class Ledger:
+    """``run_id`` is the one that slots of this run have by default."""
+
+    def __init__(self, run_id: str) -> None:
+        self.rows: list[Row] = []
+        self.places: list[Place] = []
+        self._run_ids = {run_id}
+        self._kept: set[tuple[str, int]] = set()
+        self._begun: dict[tuple[str, str], str] = {}
+        self._jobs: dict[str, Event] = {}
+        self._unclear: set[str] = set()
+
+    # -- what happens
+
+    def begin(self, host: str, task_id: str, action: str) -> None:
+        if action in (GOVERNED, SLOT):
+            self._begun[host, task_id] = action
+
+    def end(self, host: str, task_id: str) -> None:
+        self._begun.pop((host, task_id), None)
+
+    def record(self, event: Event) -> None:
+        if event.action in JOBS:
+            self._collect(event)
+        elif "results" in event.result and "slot" not in event.result:
+            # The whole of a loop: its items were recorded.
+            return
+        elif event.action == GOVERNED:
+            self._governed(event)
+        elif event.action == SLOT and event.args.get("state", "acquired") == "acquired":
+            self._acquired(event)
+        elif event.action == SLOT:
+            self._removed(event)
+
+    # -- what is left
+
+    def to_give_back(self) -> list[Row]:
+        """What was taken by governor_slot for this run alone, and is held as far as is known."""
+        return [row for row in self.rows if row.is_held and not row.borrowed]
+
+    def may_have_more(self) -> bool:
+        """Whether the server may have slots of this run that no task has told of, as one that was interrupted.
+
+        Not where a governed task has not told either: it gives back its own slot, or leaves it on purpose.
+        """
+        open_ends = self._unclear | set(self._begun.values()) | ({SLOT} if self._jobs else set())
+        return open_ends == {SLOT}
+
+    def is_untold(self, governor: str, entry: Entry) -> bool:
+        """Whether that entry is of this run, and no task has told of it."""
+        told = self._kept | {(row.governor, row.seq) for row in self.rows}
+        return entry.run_id in self._run_ids and (governor, entry.seq) not in told
+
+    def table(self) -> list[str]:
+        lines = [_TITLES, *(row.cells() for row in self.rows)]
+        widths = [max(len(cell) for cell in column) for column in zip(*lines)]
+        return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+
+    # -- the actions
+
+    def _collect(self, event: Event) -> None:
+        """The end of a job in the background is the end of the task that began it."""
+        if event.result.get("finished"):
+            begun = self._jobs.pop(str(event.result.get("ansible_job_id")), None)
+            if begun is not None:
+                self._acquired(Event(SLOT, begun.host, begun.task, begun.args, event.result, begun.environment))
+
+    def _governed(self, event: Event) -> None:
+        slot = event.result.get("slot")
+        if not isinstance(slot, Mapping):
+            slot = {}
+            left = event.args.get("release", "always") != "always"
+            if left and not event.skipped and "waited" not in event.result:
+                self._unclear.add(GOVERNED)
+        for inner in event.result.get("results") or []:
+            if isinstance(inner, Mapping) and isinstance(inner.get("slot"), Mapping):
+                self._governed(Event(GOVERNED, event.host, event.task, {}, inner))
+        told = {**event.result, **slot}
+        if "seq" in slot:
+            governor, seq = str(slot["governor"]), int(slot["seq"])
+            kept, lost = slot.get("released") is False, slot.get("lost")
+            if kept:
+                self._kept.add((governor, seq))
+            row = self._row(event, governor, told)
+            row.seq, row.held, row.note = seq, slot.get("held"), "lost" if lost else "kept" if kept else ""
+        elif "waited" in told:
+            self._row(event, str(event.args.get("governor")), told).note = "no slot"
+
+    def _acquired(self, event: Event) -> None:
+        result, slot = event.result, event.result.get("slot")
+        if "acquired" not in result:
+            self._untold(event)
+        elif result["acquired"] and isinstance(slot, Mapping) and slot.get("seq"):
+            self._taken(event, slot)
+        elif not result["acquired"] and "waited" in result:
+            self._row(event, str(event.args.get("governor")), result).note = "no slot"
+
+    def _taken(self, event: Event, slot: Mapping[str, Any]) -> None:
+        governor, seq = str(slot["governor"]), int(slot["seq"])
+        owner = owner_of(str(slot["run_id"]), str(slot["holder"]))
+        held = {(row.governor, row.seq, row.owner) for row in self.rows if row.is_held}
+        if (governor, seq, owner) in held or (governor, seq) in self._kept:
+            # Taken again: nothing has changed.
+            return
+        row = self._row(event, governor, {**event.result, **slot})
+        row.seq, row.owner, row.place, row.is_held = seq, owner, self._note(event), True
+        row.borrowed = bool(event.args.get("run_id"))
+        if not row.borrowed:
+            self._run_ids.add(str(slot["run_id"]))
+
+    def _untold(self, event: Event) -> None:
+        """It may have taken a slot all the same: hidden by no_log, in the background, ended by its timeout."""
+        if event.skipped:
+            return
+        self._note(event)
+        job = event.result.get("ansible_job_id")
+        if job and not event.result.get("finished"):
+            self._jobs[str(job)] = event
+        else:
+            self._unclear.add(SLOT)
+
+    def _removed(self, event: Event) -> None:
+        for removed in event.result.get("removed") or []:
+            owner = f"{removed['run_id']}/{removed['holder']}"
+            for row in reversed(self.rows):
+                same = (row.governor, row.seq, row.owner) == (event.args.get("governor"), removed["seq"], owner)
+                if row.is_held and same:
+                    row.is_held, row.held = False, removed["held"]
+                    break
+
+    def _row(self, event: Event, governor: str, told: Mapping[str, Any]) -> Row:
+        holder = told.get("holder") or event.args.get("holder") or ""
+        row = Row(governor, event.host, event.task, str(holder), told.get("waited"))
+        self.rows.append(row)
+        return row
+
+    def _note(self, event: Event) -> Place:
+        place = Place.of(event)
+        if place not in self.places:
+            self.places.append(place)
+        return place
+
+
+def _shown(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.1f}s" if seconds < 10 else format_duration(seconds)

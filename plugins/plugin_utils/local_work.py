@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The processes that a worker has started on the controller, and their end. Work on other hosts goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+# How long work that was told to end may take, before it is killed; and how long even that may take.
+_END_WITHIN = 1.0
+
+_LOOK_EVERY = 0.02
+
+
+class _Process(NamedTuple):
+    pid: int
+    parent: int
+    group: int
+
+
+def end_local_work() -> None:
+    """Ask the work to end, see it end, and kill what does not. Services that it started have left it and stay."""
+    began = time.monotonic()
+    told: dict[int, int] = {}
+    while True:
+        left = _mine(set(told))
+        late = time.monotonic() - began - _END_WITHIN
+        if not left or late > _END_WITHIN:
+            return
+        number = signal.SIGKILL if late > 0 else signal.SIGTERM
+        for pid in left:
+            if told.get(pid) != number:
+                told[pid] = number
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+        time.sleep(_LOOK_EVERY)
+
+
+def _mine(known: set[int]) -> set[int]:
+    """Descendants of this process, the rest of its group, and what is left of the known ones whose parents are gone."""
+    everybody = _everybody()
+    me = os.getpid()
+    family = {me} | known | ({each.pid for each in everybody if each.group == me})
+    while True:
+        more = {each.pid for each in everybody if each.parent in family} - family
+        if not more:
+            return family & {each.pid for each in everybody} - {me}
+        family |= more
+
+
+def _everybody() -> list[_Process]:
+    """All processes that live; who has ended and waits to be noticed does not."""
+    if not Path("/proc/self/stat").exists():
+        return _told_by_ps()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name before it may have brackets and blanks of its own.
+            state, parent, group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if state not in "ZX":
+                found.append(_Process(int(path.parent.name), int(parent), int(group)))
+    return found
+
+
+def _told_by_ps() -> list[_Process]:
+    words = ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as ps:
+        lines = [line.split() for line in ps.communicate()[0].splitlines()]
+    return [
+        _Process(int(pid), int(parent), int(group))
+        for pid, parent, group, state in (line[:4] for line in lines if len(line) >= 4)
+        if state[0] != "Z" and int(pid) != ps.pid
+    ]

@@ -1,0 +1,182 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One task in Ansible's own syntax, run by an action plugin in its own place: same host, connection and keywords."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.parsing.mod_args import ModuleArgsParser
+from ansible.playbook.task import Task
+from ansible.plugins.action import ActionBase
+
+GOVERNED = "jetstream.governor.governed"
+
+# What the strategy does itself, for all hosts or before any task runs: an action plugin never sees it.
+_STRATEGY_ONLY = {
+    "add_host": "it acts once for all hosts, not once per host",
+    "import_playbook": "it is read before any task runs",
+    "import_role": "it is read before any task runs",
+    "import_tasks": "it is read before any task runs",
+    "include_role": "its tasks would run after this one, without the slot",
+    "include_tasks": "its tasks would run after this one, without the slot",
+    "meta": "it acts on the play, not on a host",
+}
+_WITH_COMMAND = {"command", "script", "shell"}
+_BUILTIN = ("ansible.builtin.", "ansible.legacy.")
+
+# The words of a task that say what to run. All others belong on the task around it.
+_OWN_WORDS = {"action", "args", "name"}
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """``action`` as it was written, ``args`` its arguments, ``name`` for people to read.
+
+    ``untemplated``: the arguments as they stand in the playbook, for actions of ansible-core up to 2.18.
+    """
+
+    action: str
+    args: dict[str, Any]
+    name: str
+    untemplated: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, written: Any, outer: Task, untemplated: Any = None) -> Wrapped:
+        """From a task's mapping, and the same before it was templated.
+
+        Raises AnsibleActionFail, with a sentence, for what cannot run under a slot.
+        """
+        if not isinstance(written, Mapping) or not written:
+            raise AnsibleActionFail(f"A governed task must be a mapping like a task of a playbook, not {written!r}.")
+        keywords = sorted(str(word) for word in written if _is_keyword(str(word)))
+        if keywords:
+            raise AnsibleActionFail(
+                f"{', '.join(keywords)} cannot stand inside a governed task: put it on the task around it, beside "
+                f"{GOVERNED}."
+            )
+        for word in written:
+            # Before the parser, which knows not all of them.
+            _refuse(str(word))
+        try:
+            action, args = _action_and_args(written, outer.collections)
+        except AnsibleError as exc:
+            # Without a cause: ansible-core would append its message once more.
+            raise AnsibleActionFail(f"A governed task must be one task of Ansible's: {exc.message}") from None
+        _refuse(action)
+        raw: dict[str, Any] = {}
+        if isinstance(untemplated, Mapping):
+            with contextlib.suppress(AnsibleError):
+                raw = _action_and_args(untemplated, outer.collections)[1]
+        return cls(action, args, str(written.get("name") or action), raw)
+
+    def governors(self, collections: Any) -> set[str]:
+        """The governors of the governed tasks inside, at any depth."""
+        if self.action != GOVERNED and not self.action.endswith(".governed") and self.action != "governed":
+            return set()
+        inner = [self.args.get("task"), *(self.args.get("tasks") or [])]
+        below = [_governors_below(written, collections) for written in inner if isinstance(written, Mapping)]
+        return {str(self.args.get("governor"))}.union(*below)
+
+    def run(self, outer: ActionBase, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run it as the task executor runs a task of its own; the result is the wrapped action's."""
+        loaders = outer._shared_loader_obj
+        collections = outer._task.collections
+        found = loaders.module_loader.find_plugin_with_context(self.action, collection_list=collections)
+        handler = self._handler(loaders, found, collections)
+        fqcn = found.resolved_fqcn if found.resolved else self.action
+        task = outer._task.copy()
+        task.action = self.action
+        task.args = _with_defaults(fqcn, outer, task_vars, self.args)
+        if hasattr(outer._task, "untemplated_args"):
+            task.untemplated_args = self.untemplated  # type: ignore[attr-defined]  # up to 2.18
+        action = loaders.action_loader.get(
+            handler,
+            task=task,
+            connection=outer._connection,
+            play_context=outer._play_context,
+            loader=outer._loader,
+            templar=outer._templar,
+            shared_loader_obj=loaders,
+            collection_list=collections,
+        )
+        try:
+            result: dict[str, Any] = action.run(task_vars=task_vars)
+            return result
+        finally:
+            action.cleanup()
+
+    def _handler(self, loaders: Any, found: Any, collections: Any) -> str:
+        """The action plugin to run it with, in the order of the task executor."""
+        if found.resolved and found.action_plugin:
+            return str(found.action_plugin)
+        if loaders.action_loader.has_plugin(self.action, collection_list=collections):
+            return self.action
+        if not found.resolved:
+            raise AnsibleActionFail(f"There is no module or action '{self.action}' to run under a slot.")
+        return "ansible.legacy.normal"
+
+
+def _action_and_args(written: Mapping[str, Any], collections: Any) -> tuple[str, dict[str, Any]]:
+    """As ansible-core reads a task. Raises AnsibleError."""
+    action, args, _delegate_to = ModuleArgsParser(task_ds=dict(written), collection_list=collections).parse()
+    args = dict(args)
+    if _plain(str(action)) in _WITH_COMMAND and "cmd" in args and not args.get("_raw_params"):
+        # Up to 2.18 it is not the parser that does this, but the task.
+        args["_raw_params"] = args.pop("cmd")
+    return str(action), args
+
+
+def _is_keyword(word: str) -> bool:
+    words = set(Task.fattributes) | {"local_action"}
+    return word.startswith("with_") or word in words - _OWN_WORDS
+
+
+def _governors_below(written: Mapping[str, Any], collections: Any) -> set[str]:
+    # What cannot be read is refused when its turn comes.
+    with contextlib.suppress(AnsibleError):
+        return Wrapped(*_action_and_args(written, collections), "").governors(collections)
+    return set()
+
+
+def _refuse(action: str) -> None:
+    reason = _STRATEGY_ONLY.get(_plain(action))
+    if reason:
+        raise AnsibleActionFail(f"{action} cannot run under a slot: {reason}.")
+
+
+def _plain(action: str) -> str:
+    for prefix in _BUILTIN:
+        action = action.removeprefix(prefix)
+    return action
+
+
+def _with_defaults(fqcn: str, outer: ActionBase, task_vars: Mapping[str, Any], args: dict[str, Any]) -> dict[str, Any]:
+    """module_defaults of the wrapped module. ansible-core has them behind a private door, which it moved in 2.19."""
+    from ansible.executor import module_common
+
+    task, templar = outer._task, outer._templar
+    if hasattr(module_common, "_apply_action_arg_defaults"):
+        merged: dict[str, Any] = module_common._apply_action_arg_defaults(fqcn, task, args, templar)
+        return merged
+    merged = module_common.get_action_args_with_defaults(  # type: ignore[attr-defined]  # up to 2.18
+        fqcn, args, task.module_defaults, templar, action_groups=task.get_play()._action_groups
+    )
+    return _without_omitted(merged, task_vars.get("omit"))
+
+
+def _without_omitted(args: dict[str, Any], omit: Any) -> dict[str, Any]:
+    """Without what was set to ``omit``, which ansible-core up to 2.18 hands on as a mark, at any depth."""
+    if omit is None:
+        return args
+    return {
+        key: _without_omitted(value, omit) if isinstance(value, dict) else value
+        for key, value in args.items()
+        if not (isinstance(value, str) and value == omit)
+    }

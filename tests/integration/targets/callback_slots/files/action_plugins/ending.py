@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Lets its run end in a way: ``how`` is ``end``, ``unreachable``, ``SIGINT`` or ``SIGTERM``.
+
+    A signal goes to ansible-playbook, while this is at work.
+    """
+
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        how = self._task.args["how"]
+        if how == "unreachable":
+            raise AnsibleConnectionFailure("as if it had crashed")
+        if how != "end":
+            os.kill(os.getppid(), signal.Signals[how])
+            time.sleep(60)
+        return result

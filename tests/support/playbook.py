@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ansible-playbook in processes of its own, whose work records when it was done, and all of whose processes are known.
+
+``ANSIBLE_VENVS`` names virtual environments, separated by colons, whose ansible-playbook is to be used; without it that
+of the running interpreter is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.jetstream.governor.tests.support.history import Interval
+
+_MARK = "GOVERNOR_TEST_MARK"
+_RECORDER = Path(__file__).with_name("recorder.py")
+_COLLECTIONS = Path(__file__).parents[5]
+
+
+def venvs() -> list[Path]:
+    given = os.environ.get("ANSIBLE_VENVS", "")
+    # Not resolved: the interpreter of a virtual environment is a link to another's.
+    return [Path(each) for each in given.split(":") if each] or [Path(sys.executable).parent.parent]
+
+
+class Records:
+    """What the work has written down; ``hosts`` that began, in order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def command(self, seconds: float, name: str = "{{ inventory_hostname }}") -> str:
+        return f"{sys.executable} {_RECORDER} {self.path} {name} {seconds}"
+
+    def times(self, what: str) -> dict[str, float]:
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        words = [line.split() for line in lines if line]
+        return {name: float(moment) for name, kind, moment in words if kind == what}
+
+    @property
+    def started(self) -> list[str]:
+        return list(self.times("start"))
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """Of the work that has ended."""
+        starts = self.times("start")
+        return [Interval(starts[name], end) for name, end in self.times("end").items()]
+
+    @property
+    def at_work(self) -> set[str]:
+        return set(self.times("start")) - set(self.times("end"))
+
+
+class Playbook:
+    """One ansible-playbook in a session of its own; with ``terminal`` in the foreground of a terminal of its own."""
+
+    def __init__(self, venv: Path, play: list[dict[str, Any]], hosts: list[str], folder: Path, **options: Any) -> None:
+        self.mark = uuid.uuid4().hex
+        self._terminal = bool(options.get("terminal"))
+        self._keyboard = -1
+        folder.mkdir(parents=True, exist_ok=True)
+        book = folder / f"{self.mark}.yml"
+        # JSON is YAML.
+        book.write_text(json.dumps(play))
+        python = str(venv / "bin" / "python")
+        connect = {"ansible_connection": "local", "ansible_python_interpreter": python}
+        inventory = folder / f"{self.mark}.inventory.yml"
+        inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, connect)}}))
+        self._output = folder / f"{self.mark}.out"
+        self._words = [str(venv / "bin" / "ansible-playbook"), "-i", str(inventory), str(book)]
+        self._words += ["-f", str(options.get("forks", 10))]
+        self._environment = {
+            **os.environ,
+            _MARK: self.mark,
+            "ANSIBLE_COLLECTIONS_PATH": str(_COLLECTIONS),
+            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+            "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"),
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORCE_COLOR": "0",
+        }
+
+    def start(self) -> Playbook:
+        with self._output.open("wb") as stream:
+            if self._terminal:
+                self._start_in_terminal(stream.fileno())
+            else:
+                self.process = subprocess.Popen(
+                    self._words,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=stream,
+                    start_new_session=True,
+                )
+        return self
+
+    def _start_in_terminal(self, output: int) -> None:
+        self._keyboard, screen = pty.openpty()
+        # The shell opens the terminal, which makes it the session's own, and is replaced by ansible-playbook.
+        shell = 'exec < "$0"; exec "$@"'
+        self.process = subprocess.Popen(
+            ["sh", "-c", shell, os.ttyname(screen), *self._words],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        os.close(screen)
+
+    def press_ctrl_c(self) -> None:
+        """As a person does: the terminal sends SIGINT to all of its foreground."""
+        os.write(self._keyboard, b"\x03")
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(errors="replace")
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def processes(self) -> list[str]:
+        """What is left of it, wherever it may be in the tree of processes."""
+        return [_words(pid) for pid in _marked(self.mark)]
+
+    def close(self) -> None:
+        for pid in _marked(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        self.process.wait(20)
+        if self._keyboard >= 0:
+            os.close(self._keyboard)
+
+
+@contextlib.contextmanager
+def running(
+    venv: Path, play: list[dict[str, Any]], hosts: list[str], folder: Path, **options: Any
+) -> Iterator[Playbook]:
+    """See ``Playbook``; nothing of it is left afterwards."""
+    playbook = Playbook(venv, play, hosts, folder, **options).start()
+    try:
+        yield playbook
+    finally:
+        playbook.close()
+
+
+def _marked(mark: str) -> list[int]:
+    """Processes inherit the environment; a zombie has none."""
+    found = []
+    wanted = f"{_MARK}={mark}".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if wanted in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def _words(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return f"{pid} {Path(f'/proc/{pid}/cmdline').read_bytes().replace(bytes(1), b' ').decode(errors='replace')}"
+    return f"{pid} (ended)"

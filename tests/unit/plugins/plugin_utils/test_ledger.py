@@ -1,0 +1,206 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.plugin_utils.ledger import (
+    GOVERNED,
+    JOBS,
+    SLOT,
+    Event,
+    Ledger,
+    Place,
+)
+
+RUN = "ctl-1"
+
+
+def taken(seq: int, host: str = "h1", run_id: str = RUN, **more: Any) -> dict[str, Any]:
+    slot = {"governor": "up", "seq": seq, "holder": host, "run_id": run_id}
+    return {"acquired": True, "slot": slot, "waited": 1.25, **more}
+
+
+def event(
+    action: str, result: dict[str, Any], args: dict[str, Any] | None = None, host: str = "h1", skipped: bool = False
+) -> Event:
+    return Event(action, host, "a task", {"governor": "up", **(args or {})}, result, skipped=skipped)
+
+
+def release(seq: int, held: float = 3.0, state: str = "released", run_id: str = RUN) -> Event:
+    removed = [{"seq": seq, "holder": "h1", "run_id": run_id, "held": held}]
+    return event(SLOT, {"acquired": False, "removed": removed}, {"state": state})
+
+
+def ledger(*events: Event) -> Ledger:
+    made = Ledger(RUN)
+    for each in events:
+        made.record(each)
+    return made
+
+
+def cells(made: Ledger) -> list[tuple[str, ...]]:
+    return [row.cells() for row in made.rows]
+
+
+def entry(seq: int, owner: str | None = f"{RUN}/h1") -> Entry:
+    return Entry(seq, "h1", owner, "token", datetime(2026, 1, 1, tzinfo=timezone.utc))
+
+
+def test_a_governed_task() -> None:
+    slot = {"governor": "up", "holder": "h1", "seq": 1, "waited": 0.0, "held": 75.2, "released": True, "lost": False}
+    made = ledger(event(GOVERNED, {"rc": 0, "slot": slot}))
+    assert cells(made) == [("up", "h1", "a task", "0.0s", "1m15s")]
+    assert made.to_give_back() == []
+
+
+def test_a_governed_task_that_lost_its_slot_and_one_for_another_holder() -> None:
+    slot = {"governor": "up", "holder": "db", "seq": 1, "waited": 0.1, "held": 2, "released": False, "lost": True}
+    made = ledger(event(GOVERNED, {"slot": {**slot, "released": True}}))
+    assert cells(made) == [("up", "h1 (db)", "a task", "0.1s", "2.0s, lost")]
+
+
+def test_a_slot_that_a_governed_task_left_on_purpose_is_not_given_back() -> None:
+    slot = {"governor": "up", "holder": "h1", "seq": 7, "waited": 0.0, "held": 2.0, "released": False}
+    made = ledger(event(GOVERNED, {"failed": True, "slot": slot}, {"release": "on_success"}))
+    # governor_slot finds that the host has a slot already: it is the same one.
+    made.record(event(SLOT, taken(7)))
+    assert cells(made) == [("up", "h1", "a task", "0.0s", "2.0s, kept")]
+    assert made.to_give_back() == []
+    assert not made.is_untold("up", entry(7))
+
+
+def test_those_who_got_no_slot() -> None:
+    made = ledger(
+        event(GOVERNED, {"failed": True, "waited": 5.0, "holders": []}),
+        event(GOVERNED, {"slot": {"governor": "up", "holder": "h1", "waited": 12.0}}, skipped=True),
+        event(SLOT, {"acquired": False, "waited": 0.5}, {"holder": "x"}),
+    )
+    assert [row[3:] for row in cells(made)] == [("5.0s", "no slot"), ("12s", "no slot"), ("0.5s", "no slot")]
+    assert cells(made)[2][1] == "h1 (x)"
+    assert not made.may_have_more()
+
+
+def test_what_did_not_get_as_far_as_waiting_is_not_shown() -> None:
+    made = ledger(
+        event(GOVERNED, {"skip_reason": "Conditional result was False"}, {"release": "never"}, skipped=True),
+        event(GOVERNED, {"slot": {"governor": "up", "holder": "h1"}}),  # check mode
+        event(SLOT, {"skip_reason": "Conditional result was False"}, skipped=True),
+        event(SLOT, {"failed": True, "acquired": False, "msg": "This play would never end"}),
+        event("ansible.builtin.ping", {"slot": {"governor": "up", "seq": 1}}),
+    )
+    assert made.rows == []
+    assert not made.may_have_more()
+
+
+def test_taken_and_released() -> None:
+    made = ledger(event(SLOT, taken(3)), event(SLOT, taken(3, changed=False)), release(3, 2.5))
+    assert cells(made) == [("up", "h1", "a task", "1.2s", "2.5s")]
+    assert made.to_give_back() == []
+
+
+def test_taken_and_evicted() -> None:
+    assert ledger(event(SLOT, taken(3)), release(3, state="evicted")).to_give_back() == []
+
+
+def test_a_release_counts_for_its_own_slot_alone() -> None:
+    made = ledger(event(SLOT, taken(3)), release(4), release(3, run_id="other"))
+    assert [row.seq for row in made.to_give_back()] == [3]
+    assert cells(made)[0][4] == "still held"
+
+
+def test_the_later_of_two_slots_with_the_same_sequence_is_the_one_released() -> None:
+    # The governor was deleted and made anew in between.
+    first, second = event(SLOT, taken(1)), event(SLOT, taken(1), {"servers": ["nats://b:4222"]})
+    made = ledger(first)
+    made.rows[0].is_held = False
+    made.record(second)
+    made.record(release(1, 9.0))
+    assert [row.held for row in made.rows] == [None, 9.0]
+
+
+def test_items_of_a_loop_are_told_one_by_one_and_the_whole_is_left_out() -> None:
+    made = ledger(
+        event(SLOT, taken(1, "a"), {"holder": "a"}),
+        event(SLOT, taken(2, "b"), {"holder": "b"}),
+        event(SLOT, {"results": [taken(1, "a"), taken(2, "b")]}),
+    )
+    assert [row[1] for row in cells(made)] == ["h1 (a)", "h1 (b)"]
+    assert not made.may_have_more()
+
+
+def test_slots_inside_the_tasks_of_a_governed_one() -> None:
+    inner = {"governor": "inner", "holder": "h1", "seq": 1, "waited": 0.0, "held": 1.0, "released": True}
+    outer = {**inner, "governor": "outer"}
+    made = ledger(event(GOVERNED, {"slot": outer, "results": [{"slot": inner}, {"rc": 0}]}))
+    assert sorted(row.governor for row in made.rows) == ["inner", "outer"]
+
+
+def test_a_slot_with_an_explicit_run_id_is_left_to_whom_it_was_meant_for() -> None:
+    made = ledger(event(SLOT, taken(3, run_id="workflow 1"), {"run_id": "workflow 1"}))
+    assert made.to_give_back() == []
+    assert cells(made)[0][4] == "still held"
+    assert not made.is_untold("up", entry(9, "workflow 1/h2"))
+
+
+def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
+    made = Ledger(RUN)
+    made.begin("h1", "id", SLOT)
+    made.begin("h1", "other id", "ansible.builtin.ping")
+    assert made.may_have_more()
+    assert made.is_untold("up", entry(1))
+    assert not made.is_untold("up", entry(1, "other/h1"))
+    assert not made.is_untold("up", entry(1, None))
+    made.end("h1", "id")
+    assert not made.may_have_more()
+
+
+def test_nothing_untold_is_touched_while_a_governed_task_may_have_a_slot() -> None:
+    made = Ledger(RUN)
+    made.begin("h1", "id", SLOT)
+    made.begin("h2", "id", GOVERNED)
+    assert not made.may_have_more()
+
+
+def test_what_no_log_hides_may_be_a_slot() -> None:
+    hidden = {"censored": "the output has been hidden"}
+    made = ledger(event(SLOT, hidden, {"servers": "nats://a:4222", "password": "secret"}))
+    assert made.may_have_more()
+    assert made.rows == []
+    assert [place.governor for place in made.places] == ["up"]
+    assert "secret" not in repr(made.places) + repr(made.rows)
+    # A governed task that may have left its slot on purpose looks the same at the server.
+    made.record(event(GOVERNED, hidden, {"release": "never"}))
+    assert not made.may_have_more()
+
+
+def test_a_job_in_the_background_is_told_of_when_it_is_collected() -> None:
+    made = ledger(event(SLOT, {"ansible_job_id": "j1", "started": 1, "finished": 0}))
+    assert made.may_have_more()
+    made.record(event(JOBS[0], {"ansible_job_id": "j1", "finished": 0}))
+    assert made.rows == []
+    made.record(event(JOBS[0], taken(5, ansible_job_id="j1", finished=1), host="h2"))
+    assert [(row.seq, row.host) for row in made.to_give_back()] == [(5, "h1")]
+    assert not made.may_have_more()
+
+
+def test_a_place_is_noted_once_with_what_leads_there_and_nothing_else() -> None:
+    args = {"governor": "up", "servers": ["nats://a:4222"], "user": "u", "wait_timeout": "1m"}
+    first, second = event(SLOT, taken(1), args), event(SLOT, taken(2), args)
+    assert Place.of(first) == Place("up", {"servers": ["nats://a:4222"], "user": "u"}, {})
+    assert len(ledger(first, second).places) == 1
+    assert len(ledger(first, event(SLOT, taken(2), {**args, "user": "v"})).places) == 2
+
+
+def test_the_table_is_aligned() -> None:
+    made = ledger(
+        event(SLOT, taken(3)), release(3, 2.5), event(SLOT, {"acquired": False, "waited": 61.0}, host="host 22")
+    )
+    assert made.table() == [
+        "GOVERNOR  HOST     TASK    WAITED  HELD",
+        "up        h1       a task  1.2s    2.5s",
+        "up        host 22  a task  1m1s    no slot",
+    ]
