@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pythons
-from common import copy_tree, in_venv, install_server, make_venv, path_with, script
+from common import copy_tree, in_venv, install_server, make_venv, path_with, pytest, script
 from places import HERE, copy_of, server_binary
 from requirements import ansible
 from steps import Lane, Step
@@ -15,11 +15,17 @@ OLD_TARGET = "3.9"
 
 
 def ansible_lane(
-    core: str, versions: list[str], server: str, *, sanity: bool = False, old_target: tuple[str, ...] = ()
+    core: str,
+    versions: list[str],
+    server: str,
+    *,
+    sanity: bool = False,
+    without: tuple[str, ...] = (),
+    old_target: tuple[str, ...] = (),
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
-    ``old_target``: the integration targets to run once more with modules on the oldest Python.
+    ``without``: the integration targets to leave out. ``old_target``: the integration targets to run once more with modules on the oldest Python.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
     python = pythons.find(*versions)
@@ -46,7 +52,9 @@ def ansible_lane(
     if sanity:
         steps.append(test("sanity", 900, "sanity", "--local"))
     steps.append(test("units", 300, "units", "--local", "--python", short))
-    steps.append(test("integration", 1500, "integration", "--local", "--python", short))
+    left_out = [word for target in without for word in ("--exclude", target)]
+    steps.append(test("integration", 1500, "integration", "--local", "--python", short, *left_out))
+    steps.append(pytest("governed", name, "tests/governed", 900, server))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]

@@ -23,11 +23,12 @@ _EVERY = 0.01
 
 
 class Look(NamedTuple):
-    """``held`` slots at some moment between ``asked`` and ``answered``."""
+    """``held`` slots, and ``entered`` ever, at some moment between ``asked`` and ``answered``."""
 
     asked: float
     answered: float
     held: int
+    entered: int
 
 
 class Watch:
@@ -39,8 +40,8 @@ class Watch:
     async def look(self) -> None:
         asked = time.monotonic()
         with contextlib.suppress(Error):
-            held = (await ask(self._nc, f"STREAM.INFO.{stream_name(self._name)}"))["state"]["messages"]
-            self.looks.append(Look(asked, time.monotonic(), held))
+            state = (await ask(self._nc, f"STREAM.INFO.{stream_name(self._name)}"))["state"]
+            self.looks.append(Look(asked, time.monotonic(), state["messages"], state["last_seq"]))
 
     async def go_on(self) -> None:
         while True:
