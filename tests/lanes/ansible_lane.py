@@ -25,7 +25,8 @@ def ansible_lane(
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
-    ``without``: the integration targets to leave out. ``old_target``: the integration targets to run once more with modules on the oldest Python.
+    ``without``: the integration targets to leave out. ``old_target``: those to run once more with modules on the oldest
+    Python.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
     python = pythons.find(*versions)
