@@ -17,7 +17,7 @@ RUFF := $(WORK)/venvs/ruff
 export PIP_CACHE_DIR := $(WORK)/pip-cache
 in-demo = env PATH="$(DEMO)/venv/bin:$$PATH" ANSIBLE_CONFIG="$(DEMO)/ansible.cfg" ANSIBLE_HOME="$(DEMO)/ansible" \
 	ANSIBLE_REMOTE_TMP="$(DEMO)/ansible/remote" ANSIBLE_ASYNC_DIR="$(DEMO)/ansible/async" \
-	ANSIBLE_COLLECTIONS_PATH="$(DEMO)/collections"
+	ANSIBLE_COLLECTIONS_PATH="$(DEMO)/collections" ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false
 make-venv = "$(PYTHON)" tests/lanes/make_venv.py
 
 .PHONY: help demo test bench lint format clean python
