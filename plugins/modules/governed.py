@@ -111,11 +111,11 @@ options:
     choices: [warn, fail]
     default: warn
 notes:
-  - What M(ansible.builtin.set_fact) and M(ansible.builtin.include_vars) set under a slot are facts of the host afterwards.
-    Up to ansible-core 2.18, templates in a file that the latter loads stay as they are.
+  - What M(ansible.builtin.set_fact) and M(ansible.builtin.include_vars) set under a slot are facts of the host
+    afterwards. Up to ansible-core 2.18, templates in a file that the latter loads stay as they are.
   - When a variable in O(task) is not defined, the error names O(task), not the module inside.
-  - With ansible-core before 2.19, SIGTERM ends C(ansible-playbook) alone. Work that has begun goes on and gives its slot
-    back; work that waits is not begun.
+  - With ansible-core before 2.19, SIGTERM ends C(ansible-playbook) alone. Work that has begun goes on and gives its
+    slot back; work that waits is not begun.
 seealso:
   - module: jetstream.governor.governor_stream
   - module: jetstream.governor.governor_slot

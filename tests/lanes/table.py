@@ -18,8 +18,6 @@ from steps import Lane, Step
 NEWEST = ["3.13", "3.12", "3.11", "3.10"]
 OLDEST = "3.9"
 MODULE_TARGETS = ("governor_stream", "governor_slot", "governor_info")
-ON_THE_ENDS = ("callback_slots", "role_governed", "role_governors", "role_nats_server")
-"""Integration targets for the oldest and the newest ansible-core alone: what they stand on is tested on all."""
 TESTS = "tests"
 """The environment that the lanes of plain pytest share."""
 
@@ -68,10 +66,10 @@ def lanes() -> list[Lane]:
         core_lane(python),
         faults_lane(python),
         interop_lane(python),
-        ansible_lane("2.16", ["3.10"], OLD_SERVER),
-        ansible_lane("2.19", ["3.11"], "newest", sanity=True, without=ON_THE_ENDS),
-        ansible_lane("2.20", ["3.12"], "newest", without=ON_THE_ENDS),
-        ansible_lane("2.21", ["3.13", "3.12"], "newest", sanity=True, old_target=MODULE_TARGETS),
+        ansible_lane("2.16", ["3.10"], OLD_SERVER, at_an_end=True),
+        ansible_lane("2.19", ["3.11"], "newest", sanity=True),
+        ansible_lane("2.20", ["3.12"], "newest"),
+        ansible_lane("2.21", ["3.13", "3.12"], "newest", sanity=True, at_an_end=True, old_target=MODULE_TARGETS),
         install_lane(python),
         demo_lane(python),
     ]
