@@ -14,7 +14,7 @@ import sys
 def main() -> None:
     with contextlib.ExitStack() as stack:
         # All are open at once, so that all are different.
-        sockets = [stack.enter_context(socket.socket()) for _ in range(int(sys.argv[1]))]
+        sockets = [stack.enter_context(socket.socket()) for _each in range(int(sys.argv[1]))]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         print(json.dumps([each.getsockname()[1] for each in sockets]))
