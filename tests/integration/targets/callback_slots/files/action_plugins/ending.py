@@ -15,17 +15,21 @@ from ansible.plugins.action import ActionBase
 class ActionModule(ActionBase):
     """Lets its run end in a way: ``how`` is ``end``, ``unreachable``, ``SIGINT`` or ``SIGTERM``.
 
-    A signal goes to ansible-playbook, while this is at work.
+    A signal goes to ansible-playbook, from its first host, while all are at work.
     """
 
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        how = self._task.args["how"]
+        how, known = self._task.args["how"], task_vars or {}
         if how == "unreachable":
             raise AnsibleConnectionFailure("as if it had crashed")
         if how != "end":
-            os.kill(os.getppid(), signal.Signals[how])
+            # By then the other workers sleep here too. When ansible-core ends one that is just telling of its start, the
+            # lock of the queue goes with it, and ansible-playbook hangs.
+            time.sleep(1)
+            if known["inventory_hostname"] == known["ansible_play_hosts"][0]:
+                os.kill(os.getppid(), signal.Signals[how])
             time.sleep(60)
         return result
