@@ -26,8 +26,8 @@ class ActionModule(ActionBase):
         if how == "unreachable":
             raise AnsibleConnectionFailure("as if it had crashed")
         if how != "end":
-            # By then the other workers sleep here too. When ansible-core ends one that is just telling of its start, the
-            # lock of the queue goes with it, and ansible-playbook hangs.
+            # By then all workers sleep here. When ansible-core ends one that is writing to its queue, the lock of the
+            # queue goes with it, and ansible-playbook hangs.
             time.sleep(1)
             if known["inventory_hostname"] == known["ansible_play_hosts"][0]:
                 os.kill(os.getppid(), signal.Signals[how])
