@@ -89,6 +89,8 @@ class Playbook:
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_FORCE_COLOR": "0",
+            # A terminal shows each line at once; here it goes to a file.
+            "PYTHONUNBUFFERED": "1",
         }
 
     def start(self) -> Playbook:
