@@ -10,8 +10,6 @@ from places import HERE, copy_of, server_binary
 from requirements import ansible
 from steps import Lane, Step
 
-AT_THE_ENDS = ("callback_slots", "role_governed", "role_governors", "role_nats_server")
-"""Integration targets for the oldest and the newest ansible-core alone."""
 OLD_TARGET = "3.9"
 """The oldest Python that a module has to run on; the collection's own code on the controller never does."""
 
@@ -22,14 +20,14 @@ def ansible_lane(
     server: str,
     *,
     sanity: bool = False,
-    at_an_end: bool = False,
+    without: tuple[str, ...] = (),
+    interrupted: bool = False,
     old_target: tuple[str, ...] = (),
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
-    ``at_an_end``: this is the oldest or the newest line, which is tested with everything; lines in between go without
-    what only builds on what they have passed. ``old_target``: integration targets to run with modules on the oldest
-    Python too.
+    ``without``: integration targets to leave out. ``interrupted``: run and interrupt real playbooks too. ``old_target``:
+    integration targets to run with modules on the oldest Python too.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
     python = pythons.find(*versions)
@@ -56,13 +54,15 @@ def ansible_lane(
     if sanity:
         steps.append(test("sanity", 900, "sanity", "--local"))
     steps.append(test("units", 300, "units", "--local", "--python", short))
-    left_out = [] if at_an_end else [word for target in AT_THE_ENDS for word in ("--exclude", target)]
+    left_out = [word for target in without for word in ("--exclude", target)]
     steps.append(test("integration", 1500, "integration", "--local", "--python", short, *left_out))
-    if at_an_end:
+    if interrupted:
         steps.append(pytest("governed", name, "tests/governed", 900, server))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]
         skip = "" if pythons.find(OLD_TARGET) else pythons.missing(OLD_TARGET)
         steps.append(test(f"integration-on-{OLD_TARGET}", 900, *words, skip=skip))
-    return Lane(name, about, steps, weight=300 + 60 * sanity + 250 * at_an_end + 90 * bool(old_target))
+    return Lane(
+        name, about, steps, weight=500 + 60 * sanity + 120 * interrupted - 60 * len(without) + 90 * bool(old_target)
+    )
