@@ -19,6 +19,7 @@ def ansible_lane(
     versions: list[str],
     server: str,
     *,
+    weight: int,
     sanity: bool = False,
     without: tuple[str, ...] = (),
     interrupted: bool = False,
@@ -26,8 +27,8 @@ def ansible_lane(
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
-    ``without``: integration targets to leave out. ``interrupted``: run and interrupt real playbooks too. ``old_target``:
-    integration targets to run with modules on the oldest Python too.
+    ``weight``: about how many seconds it takes. ``without``: integration targets to leave out. ``interrupted``: run and
+    interrupt real playbooks too. ``old_target``: integration targets to run with modules on the oldest Python too.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
     python = pythons.find(*versions)
@@ -63,6 +64,4 @@ def ansible_lane(
         words = ["integration", "--requirements", *pair, *old_target]
         skip = "" if pythons.find(OLD_TARGET) else pythons.missing(OLD_TARGET)
         steps.append(test(f"integration-on-{OLD_TARGET}", 900, *words, skip=skip))
-    return Lane(
-        name, about, steps, weight=500 + 60 * sanity + 120 * interrupted - 60 * len(without) + 90 * bool(old_target)
-    )
+    return Lane(name, about, steps, weight=weight)
