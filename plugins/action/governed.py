@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.campaign_options import CAMPAIGN_OPTIONS, backoff_policy, interval_seconds
-from ..module_utils.core.durations import parse_duration
+from ..module_utils.core.durations import format_duration, parse_duration
 from ..module_utils.core.errors import GovernorError, WaitTimeout
 from ..module_utils.core.names import check_name, owner_of
 from ..module_utils.options import CONNECTION_OPTIONS
@@ -130,7 +130,8 @@ class ActionModule(ActionBase):
             interval=interval_seconds(plain["interval"]),
             backoff=backoff_policy(plain["backoff"]),
             settings=resolve(plain, os.environ),
-            tell=(lambda _line: None) if self._task.no_log else display.display,
+            tell=_nothing if self._task.no_log else display.display,
+            tell_more=_nothing if self._task.no_log else display.v,
         )
 
 
@@ -182,6 +183,10 @@ class _Under:
             display.warning(f"The slot could not be given back; max_age ends it. {redact(str(exc))}")
             return {**self._hold.facts(), "released": False}
         facts: Result = {**self._hold.facts(), "released": not lost, "lost": lost}
+        self._hold.request.tell_more(
+            f"{facts['holder']} {'lost' if lost else 'gave back'} slot {facts['seq']} of {facts['governor']} after "
+            f"{format_duration(facts['held'])}"
+        )
         if lost:
             facts["msg"] = (
                 f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked (evicted, "
@@ -190,6 +195,10 @@ class _Under:
             )
             display.warning(facts["msg"])
         return facts
+
+
+def _nothing(_line: str) -> None:
+    pass
 
 
 def _written(args: Mapping[str, Any]) -> list[Any]:

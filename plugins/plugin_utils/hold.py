@@ -39,7 +39,7 @@ class Orphaned(GovernorError):
 
 @dataclass(frozen=True)
 class Request:
-    """Times in seconds. ``tell`` shows a line to the person who waits."""
+    """Times in seconds. ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more."""
 
     governor: str
     holder: str
@@ -49,6 +49,7 @@ class Request:
     backoff: Any
     settings: Settings
     tell: Callable[[str], None]
+    tell_more: Callable[[str], None]
 
 
 class Hold:
@@ -121,6 +122,10 @@ class Hold:
             # From here on it is to be given back, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
             self._told = {"seq": slot.seq, "waited": round(slot.waited, 3), "attempts": slot.attempts}
+            request.tell_more(
+                f"{request.holder} holds slot {slot.seq} of {request.governor} after "
+                f"{format_duration(slot.waited)}, {slot.attempts} attempts"
+            )
 
     async def _tell(self, js: JetStream, refused: asyncio.Event) -> None:
         began, stack = time.monotonic(), Stack(self.request.governor, js)
