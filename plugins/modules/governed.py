@@ -23,6 +23,7 @@ description:
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
+  - jetstream.governor.campaign
   - jetstream.governor.connection
   - jetstream.governor.connection.controller
   - jetstream.governor.attributes
@@ -47,10 +48,6 @@ attributes:
     support: full
     details: As far as the task inside is.
 options:
-  governor:
-    description: Name of the governor.
-    type: str
-    required: true
   task:
     description:
       - What to run under the slot, a task in Ansible's own syntax. Any module and any action plugin, also in free form.
@@ -65,33 +62,11 @@ options:
       - What one returns cannot be used by the next, since all are templated before the wait.
     type: list
     elements: dict
-  holder:
-    description: Who holds the slot, for people to read. C(inventory_hostname) by default.
-    type: str
-  run_id:
-    description:
-      - Together with the holder, the owner of the slot. By default C(awx_job_id) where it is set, else an id of this
-        C(ansible-playbook) process.
-    type: str
-  wait_timeout:
-    description: How long to wait for a slot; V(0) to try once. The C(timeout) of the task counts the wait too.
-    type: str
-    default: 5m
   on_timeout:
     description: When no slot came within O(wait_timeout), V(fail), or V(skip) the task.
     type: str
     choices: [fail, skip]
     default: fail
-  interval:
-    description: How long to wait between tries, on average.
-    type: str
-    default: 250ms
-  backoff:
-    description:
-      - Instead of O(interval), waits that grow. A policy of Choria by name, V(FiveSecStartGrace), V(FiveSec),
-        V(TwentySec) or V(Default), or a list of milliseconds of which the last is repeated.
-    type: list
-    elements: str
   release:
     description:
       - V(always) gives the slot back when the work has ended.

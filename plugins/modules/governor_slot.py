@@ -19,6 +19,7 @@ description:
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
+  - jetstream.governor.campaign
   - jetstream.governor.connection
   - jetstream.governor.connection.target
   - jetstream.governor.attributes
@@ -40,10 +41,6 @@ attributes:
     description: When run twice with the same arguments, the second run changes nothing.
     support: full
 options:
-  governor:
-    description: Name of the governor.
-    type: str
-    required: true
   state:
     description:
       - V(acquired) takes a slot, unless this owner has one already.
@@ -53,32 +50,9 @@ options:
     type: str
     choices: [acquired, released, evicted]
     default: acquired
-  holder:
-    description: Who holds the slot, for people to read. C(inventory_hostname) by default.
-    type: str
-  run_id:
-    description:
-      - Together with the holder, who may release the slot. By default C(awx_job_id) where it is set, else an id of this
-        C(ansible-playbook) process.
-      - Set it to let one job take a slot and another give it back.
-    type: str
   seq:
     description: Sequence of the slot to release or evict, as returned in RV(slot).
     type: int
-  wait_timeout:
-    description: How long to wait for a slot; V(0) to try once.
-    type: str
-    default: 5m
-  interval:
-    description: How long to wait between tries, on average.
-    type: str
-    default: 250ms
-  backoff:
-    description:
-      - Instead of O(interval), waits that grow. A policy of Choria by name, V(FiveSecStartGrace), V(FiveSec),
-        V(TwentySec) or V(Default), or a list of milliseconds of which the last is repeated.
-    type: list
-    elements: str
   on_timeout:
     description:
       - What to do when no slot came within O(wait_timeout).
@@ -236,6 +210,7 @@ from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.campaign_options import CAMPAIGN_OPTIONS
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.runner import run
 from ..module_utils.slots import acquire, evict, release, requested
@@ -244,14 +219,9 @@ from ..module_utils.slots import acquire, evict, release, requested
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "governor": {"type": "str", "required": True},
+            **CAMPAIGN_OPTIONS,
             "state": {"type": "str", "choices": ["acquired", "released", "evicted"], "default": "acquired"},
-            "holder": {"type": "str"},
-            "run_id": {"type": "str"},
             "seq": {"type": "int"},
-            "wait_timeout": {"type": "str", "default": "5m"},
-            "interval": {"type": "str", "default": "250ms"},
-            "backoff": {"type": "list", "elements": "str"},
             "on_timeout": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
             "guard": {"type": "str", "choices": ["fail", "warn", "off"], "default": "fail"},
             "play": {

@@ -19,7 +19,7 @@ import yaml
 
 from ansible_collections.jetstream.governor.plugins.action import governed as governed_action
 from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
-from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, connection
+from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, campaign, connection
 from ansible_collections.jetstream.governor.plugins.module_utils import slots
 from ansible_collections.jetstream.governor.plugins.module_utils.options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
@@ -29,6 +29,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
 PLUGINS = "ansible_collections.jetstream.governor.plugins"
 ROOT = Path(slots.__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
+CAMPAIGNERS = ("governed", "governor_slot")
 SECRET = {"password", "token", "nkey_seed"}
 
 Options = dict[str, Any]
@@ -118,6 +119,8 @@ def test_no_option_has_a_default_that_would_hide_the_sources_after_it(option: st
 def test_the_options_of_a_module_are_documented(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     documentation_of = documentation(name)
     documented = {**documentation_of["options"], **fragment(connection)["options"]}
+    if name in CAMPAIGNERS:
+        documented.update(fragment(campaign)["options"])
     spec = declared(name, monkeypatch)["argument_spec"]
     assert {option: traits(each) for option, each in documented.items()} == {
         option: traits(each) for option, each in spec.items()
@@ -127,6 +130,7 @@ def test_the_options_of_a_module_are_documented(name: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_has_the_shared_fragments(name: str) -> None:
     assert documentation(name)["extends_documentation_fragment"] == [
+        *(["jetstream.governor.campaign"] if name in CAMPAIGNERS else []),
         "jetstream.governor.connection",
         f"jetstream.governor.connection.{'controller' if name == 'governed' else 'target'}",
         "jetstream.governor.attributes",
