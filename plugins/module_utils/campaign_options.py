@@ -16,7 +16,7 @@ CAMPAIGN_OPTIONS: dict[str, dict[str, Any]] = {
     "holder": {"type": "str"},
     "run_id": {"type": "str"},
     "wait_timeout": {"type": "str", "default": "5m"},
-    "interval": {"type": "str", "default": "250ms"},
+    "interval": {"type": "str"},
     "backoff": {"type": "list", "elements": "str"},
 }
 
@@ -24,8 +24,10 @@ CAMPAIGN_OPTIONS: dict[str, dict[str, Any]] = {
 _SHORTEST_INTERVAL = 0.01
 
 
-def interval_seconds(value: str) -> float:
-    """Raises InvalidValue."""
+def interval_seconds(value: str | None) -> float | None:
+    """None stays None: it depends on how is waited. Raises InvalidValue."""
+    if value is None:
+        return None
     interval = parse_duration(value, "interval")
     if interval < _SHORTEST_INTERVAL:
         raise InvalidValue(f"interval must be at least {_SHORTEST_INTERVAL * 1000:.0f} ms, not {value!r}.")

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from .core.config import Desired, GovernorConfig, plan
 from .core.durations import parse_duration
-from .core.errors import GovernorError, UnknownGovernor
+from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
 from .core.jetstream import JetStream
+from .core.line import Line
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
 from .results import entry_result, governor_result
@@ -31,7 +33,7 @@ async def load(name: str, js: JetStream) -> Manager:
 
 async def present(js: JetStream, params: Params, check_mode: bool) -> Result:
     name, force = params["name"], params["force"]
-    current = await Manager.find(name, js)
+    current = await Manager.find(name, js, see_line=True)
     steps = plan(name, current.config if current else None, _desired(params))
     if not check_mode:
         applied = await Manager.apply(steps, js, current, force)
@@ -49,13 +51,18 @@ async def present(js: JetStream, params: Params, check_mode: bool) -> Result:
 
 
 async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
-    current = await Manager.find(params["name"], js)
+    current = await Manager.find(params["name"], js, see_line=True)
+    # A deletion that was cut short may have left the line alone.
+    line = Line(params["name"], js)
+    left_over = current is None and await line.exists()
     if current is not None:
         current.check_deletion(params["force"])
         if not check_mode:
             await current.delete(params["force"])
+    elif left_over and not check_mode:
+        await line.remove()
     return {
-        "changed": current is not None,
+        "changed": current is not None or left_over,
         "governor": None,
         "changes": [],
         "diff": _diff(current.config if current else None, None),
@@ -67,7 +74,7 @@ async def reset(js: JetStream, params: Params, check_mode: bool) -> Result:
     before = manager.state.active
     removed = before if check_mode else await manager.reset()
     state = manager.state if check_mode else await manager.refresh()
-    governor = governor_result(manager.config, state)
+    governor = {**governor_result(manager.config, state), "line": (await _line(manager))["line"]}
     if check_mode:
         governor.update(active=0, over_limit=False)
     return {
@@ -86,19 +93,31 @@ async def info(js: JetStream, params: Params) -> Result:
         found = [(name, await Manager.find(name, js)) for name in dict.fromkeys(names)]
         managers = [manager for _name, manager in found if manager is not None]
     else:
-        found, managers = [], await load_governors(js, params["collective"])
+        found, managers = [], await load_governors(js, params["collective"], see_line=True)
     return {
         "changed": False,
-        "governors": [await _described(manager, params["entries"]) for manager in managers],
+        "governors": list(await asyncio.gather(*(_described(manager, params["entries"]) for manager in managers))),
         "missing": [name for name, manager in found if manager is None],
     }
 
 
 async def _described(manager: Manager, with_entries: bool) -> Result:
-    described = governor_result(manager.config, manager.state)
+    described = {**governor_result(manager.config, manager.state), **await _line(manager)}
     if with_entries:
         described["entries"] = [entry_result(entry, manager.state) for entry in await manager.entries()]
     return described
+
+
+async def _line(manager: Manager) -> Result:
+    """Whether there is one, and how many wait in it; None: not known."""
+    if manager.has_line and manager.state.active < manager.limit:
+        # Of a thousand governors that are listed, only those that are full are worth a request each.
+        return {"line": True, "waiting": 0}
+    try:
+        queue = await manager.line.queue() if manager.has_line is not False else None
+    except (PermissionRefused, NoVerdict):
+        return {"line": manager.has_line, "waiting": None}
+    return {"line": queue is not None, "waiting": queue.waiting if queue else None}
 
 
 def _desired(params: Params) -> Desired:
@@ -109,6 +128,7 @@ def _desired(params: Params) -> Desired:
         replicas=params["replicas"],
         subject=campaign_subject(params["name"], collective) if collective else params["subject"],
         description=params["description"],
+        line=params["line"],
     )
 
 

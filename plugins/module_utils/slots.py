@@ -37,7 +37,7 @@ class Request:
     run_id: str
     seq: int | None
     wait_timeout: float
-    interval: float
+    interval: float | None
     backoff: str | Sequence[int] | None
     continue_on_timeout: bool
     guard: str
@@ -91,7 +91,7 @@ async def acquire(js: JetStream, request: Request) -> Result:
     entry = await slot.entry()
     result = _acquired(request, await manager.refresh(), entry, changed=True)
     result["slot"]["seq"] = slot.seq
-    return {**result, "waited": round(slot.waited, 3), "attempts": slot.attempts}
+    return {**result, "waited": round(slot.waited, 3), "attempts": slot.attempts, "waited_by": slot.waited_by}
 
 
 async def release(js: JetStream, request: Request) -> Result:
@@ -161,6 +161,7 @@ def _acquired(request: Request, state: State, entry: Entry | None, changed: bool
         },
         "waited": 0.0,
         "attempts": 0,
+        "waited_by": None,
         "active": state.active,
         "limit": state.config.limit,
         "diff": {"before": {"entries": [] if changed else [entering]}, "after": {"entries": [entering]}},
@@ -171,7 +172,7 @@ def _predicted(request: Request, state: State) -> Result:
     """Check mode. A full governor is foretold to be left by somebody within the time to wait, if there is any."""
     full = state.active >= state.config.limit
     if full and not request.wait_timeout:
-        facts = {"active": state.active, "limit": state.config.limit, "attempts": 0, "waited": 0.0}
+        facts = {"active": state.active, "limit": state.config.limit, "attempts": 0, "waited": 0.0, "waited_by": None}
         timeout = WaitTimeout(
             f"Governor '{request.governor}' is full: {state.active} of {state.config.limit} slots are held.", **facts
         )

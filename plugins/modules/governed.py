@@ -147,6 +147,10 @@ slot:
       description: Seconds waited for it.
       type: float
       sample: 12.345
+    waited_by:
+      description: How was waited, V(line) or V(polling); null when a slot was free at once.
+      type: str
+      sample: line
     attempts:
       description: How many times entering was tried.
       type: int

@@ -114,6 +114,16 @@ governors:
       description: How many hold a slot now.
       type: int
       sample: 1
+    line:
+      description: Whether it has a line, in which JetStream queues those who wait; null when that could not be read.
+      type: bool
+      sample: true
+    waiting:
+      description:
+        - How many wait in the line; null without a line, and when that could not be read.
+        - When all governors are listed, it is read for those that are full, and V(0) for the others.
+      type: int
+      sample: 0
     over_limit:
       description: Whether more hold a slot than the limit allows, after it was lowered.
       type: bool

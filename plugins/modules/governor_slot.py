@@ -176,6 +176,11 @@ waited:
   returned: when O(state=acquired)
   type: float
   sample: 12.345
+waited_by:
+  description: How was waited, V(line) or V(polling); null when a slot was free at once.
+  returned: when O(state=acquired)
+  type: str
+  sample: line
 attempts:
   description: How many times entering was tried.
   returned: when O(state=acquired)

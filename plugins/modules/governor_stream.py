@@ -68,6 +68,14 @@ options:
   description:
     description: What the governor is for. V(Concurrency Governor <name>) by default.
     type: str
+  line:
+    description:
+      - Whether the governor has a line, in which JetStream hands a freed slot to the first of those who wait, in
+        milliseconds. It is a small stream of its own, C(GOVLINE_<name>), that is changed and deleted with the governor.
+      - Without a line, those who wait try again every now and then, and who gets a slot is chance.
+      - A governor that Choria made gets its line when this module touches it.
+    type: bool
+    default: true
   force:
     description:
       - Delete a governor that has active entries.
@@ -157,6 +165,10 @@ governor:
       description: How many hold a slot now.
       type: int
       sample: 3
+    line:
+      description: Whether it has a line; null when that could not be read.
+      type: bool
+      sample: true
     over_limit:
       description: Whether more hold a slot than the limit allows, after it was lowered.
       type: bool
@@ -214,6 +226,7 @@ def main() -> None:
             "subject": {"type": "str"},
             "collective": {"type": "str"},
             "description": {"type": "str"},
+            "line": {"type": "bool", "default": True},
             "force": {"type": "bool", "default": False},
             **CONNECTION_OPTIONS,
         },

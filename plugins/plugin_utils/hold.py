@@ -20,8 +20,10 @@ from ..module_utils.core.campaign import Governor, Slot
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor
 from ..module_utils.core.jetstream import JetStream
+from ..module_utils.core.line import Line
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.timing import Timing
+from ..module_utils.core.waiting import Waiting
 from ..module_utils.governors import load
 from ..module_utils.settings import Settings
 from .interruption import Interruptions
@@ -31,6 +33,8 @@ _TELL_EVERY = 10.0
 
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
+
+_HOW = {"line": "in its line", "polling": "by trying, without a line"}
 
 
 class Orphaned(GovernorError):
@@ -45,7 +49,7 @@ class Request:
     holder: str
     owner: str
     wait_timeout: float
-    interval: float
+    interval: float | None
     backoff: Any
     settings: Settings
     tell: Callable[[str], None]
@@ -106,7 +110,7 @@ class Hold:
         request = self.request
         async with connected(request.settings) as js:
             manager = await load(request.governor, js)
-            refused = asyncio.Event()
+            refused: asyncio.Future[Waiting] = asyncio.get_running_loop().create_future()
             teller = asyncio.ensure_future(self._tell(js, refused))
             try:
                 slot = await Governor(
@@ -115,24 +119,31 @@ class Hold:
                     interval=request.interval,
                     backoff=request.backoff,
                     subject=manager.subject,
-                    on_refused=refused.set,
+                    on_refused=lambda waiting: None if refused.done() else refused.set_result(waiting),
                 ).start(request.holder, owner=request.owner, timeout=request.wait_timeout)
             finally:
                 teller.cancel()
             # From here on it is to be given back, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
-            self._told = {"seq": slot.seq, "waited": round(slot.waited, 3), "attempts": slot.attempts}
+            self._told = {
+                "seq": slot.seq,
+                "waited": round(slot.waited, 3),
+                "waited_by": slot.waited_by,
+                "attempts": slot.attempts,
+            }
             request.tell_more(
                 f"{request.holder} holds slot {slot.seq} of {request.governor} after "
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
+                + (f", {_HOW[slot.waited_by]}" if slot.waited_by else "")
             )
 
-    async def _tell(self, js: JetStream, refused: asyncio.Event) -> None:
+    async def _tell(self, js: JetStream, refused: asyncio.Future[Waiting]) -> None:
         began, stack = time.monotonic(), Stack(self.request.governor, js)
-        await refused.wait()
+        waiting = await refused
         while True:
             with contextlib.suppress(GovernorError):
-                self.request.tell(await self._situation(stack, time.monotonic() - began))
+                situation = await self._situation(stack, time.monotonic() - began)
+                self.request.tell(situation + await _in_line(waiting, Line(self.request.governor, js)))
             await asyncio.sleep(_TELL_EVERY)
 
     async def _situation(self, stack: Stack, waited: float) -> str:
@@ -154,6 +165,14 @@ class Hold:
         timing = Timing()
         patience = JetStream.patience
         return await timing.until_verdict(once, patience, timing.clock() + patience)
+
+
+async def _in_line(waiting: Waiting, line: Line) -> str:
+    """How many wait, and which of them this one is about, as far as both are known."""
+    queue = await line.queue() if waiting.by == "line" else None
+    if queue is None or not queue.waiting:
+        return ""
+    return f", about place {min(waiting.place or queue.waiting, queue.waiting)} of {queue.waiting} in the line"
 
 
 def _orphaned() -> bool:

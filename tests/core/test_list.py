@@ -47,8 +47,8 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     async def fill(url: str) -> None:
         async with connected(url) as nc:
             for number in range(MANY):
-                await Manager.create(f"many{number:03}", nc, limit=1, max_age=0)
-            await Manager.create("zebra", nc, limit=2, max_age=0, subject="mcollective.governor.zebra")
+                await Manager.create(f"many{number:03}", nc, limit=1, max_age=0, line=False)
+            await Manager.create("zebra", nc, limit=2, max_age=0, subject="mcollective.governor.zebra", line=False)
             await Manager.create("ant", nc, limit=3, max_age=60, subject="mcollective.governor.ant")
             await Manager.create("other", nc, limit=3, max_age=60, subject="production.governor.other")
             # On a collective's subject, if not under its own name: Choria lists by the subject, too.
@@ -92,6 +92,15 @@ async def test_they_are_loaded_with_their_state(crowd: NatsServer) -> None:
         assert ant.config == (await Manager.load("ant", nc)).config
         assert (ant.limit, ant.max_age, zebra.limit, zebra.max_age) == (3, 60.0, 2, 0.0)
         assert ant.state.active == 0
+
+
+@within(20)
+async def test_whether_they_have_a_line(crowd: NatsServer) -> None:
+    async with connected(crowd.url) as nc:
+        js = Counting.of(nc)
+        ant, _astray, zebra = await load_governors(js, "mcollective", see_line=True)
+        assert (ant.config.line, zebra.config.line) == (True, False)
+        assert js.__dict__["verbs"] == ["STREAM.LIST", "STREAM.NAMES"]
 
 
 @within(20)

@@ -41,6 +41,7 @@ async def test_create_with_defaults(server: NatsServer, name: str) -> None:
             "replicas",
             "subject",
             "description",
+            "line",
         ]
 
 
@@ -91,7 +92,7 @@ async def test_load_tells_what_was_created(server: NatsServer, name: str) -> Non
             "description": "night jobs ü",
         }
         created = await Manager.create(name, nc, **wanted)
-        loaded = await Manager.load(name, nc)
+        loaded = await Manager.load(name, nc, see_line=True)
         assert loaded.config == created.config
         assert loaded.config.as_options() == {**loaded.config.as_options(), **wanted}
         assert loaded.changes == ()
@@ -122,7 +123,7 @@ async def test_creating_it_twice(server: NatsServer, name: str) -> None:
 async def test_ensure_creates_and_then_changes_nothing(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         created = await Manager.ensure(name, nc, limit=5, max_age=300)
-        assert len(created.changes) == 5
+        assert len(created.changes) == 6
         before = await ask(nc, f"STREAM.INFO.{created.stream}")
         again = await Manager.ensure(name, nc, limit=5, max_age=300, replicas=1, subject=created.subject)
         assert again.changes == ()
@@ -196,6 +197,7 @@ async def test_the_subject_of_another_stream(server: NatsServer, name: str) -> N
         {"max_age": 10 * 365 * 86400},
         {"subject": "a.b.c.ü"},
         {"description": ""},
+        {"line": False},
         {"description": "x" * 4096},
         {"limit": 2, "max_age": 60, "description": "two"},
     ],
@@ -207,13 +209,13 @@ async def test_the_plan_is_what_the_server_then_has(server: NatsServer, name: st
         current = await Manager.create(name, nc, limit=9, max_age=77)
         steps = plan(name, current.config, desired)
         applied = await Manager.apply(steps, current.js, current)
-        loaded = await Manager.load(name, nc)
+        loaded = await Manager.load(name, nc, see_line=True)
         assert applied.config == loaded.config == steps.after
         assert plan(name, loaded.config, desired).changes == ()
         await loaded.delete()
 
         steps = plan(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}))
         await Manager.apply(steps, current.js)
-        loaded = await Manager.load(name, nc)
+        loaded = await Manager.load(name, nc, see_line=True)
         assert loaded.config == steps.after
         await loaded.delete()

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Iterator
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import PermissionRefused
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import PermissionRefused, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager, list_governors
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
+from ansible_collections.jetstream.governor.tests.support.line import line_up
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 # Without looking for refusals each request would wait for its timeout of 5 s, and be repeated for 15 s.
@@ -27,6 +28,10 @@ authorization {
     { user: no_publish, password: x, permissions: { publish: { deny: "$GOVERNOR.>" } } }
     { user: no_delete, password: x, permissions: { publish: { deny: "$JS.API.STREAM.MSG.DELETE.>" } } }
     { user: no_api, password: x, permissions: { publish: { deny: "$JS.>" } } }
+    { user: no_wait, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.MSG.NEXT.>" } } }
+    { user: no_queue, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.INFO.>" } } }
+    { user: no_chance, password: x, permissions: { publish: { deny: "$GOVERNOR.line.>" } } }
+    { user: no_line, password: x, permissions: { publish: { deny: "$JS.API.*.*.GOVLINE_lineless" } } }
     { user: no_inbox, password: x, permissions: { subscribe: { deny: "_INBOX.>" } } }
     { user: own_inbox, password: x, permissions: { subscribe: { allow: "_own.>" } } }
   ]
@@ -148,3 +153,53 @@ async def test_an_earlier_refusal_is_not_taken_for_a_later_one(guarded: NatsServ
         await manager.reset()
         await manager.set_subject(f"$GOVERNOR.campaign.{name}")
         await refusal(Governor(name, nc).start("web01"))
+
+
+@pytest.mark.parametrize("user", ["no_wait", "no_queue"])
+@within(20)
+async def test_who_may_not_wait_in_the_line_polls(guarded: NatsServer, name: str, user: str) -> None:
+    async with connected(url(guarded, "all")) as nc, connected(url(guarded, user)) as barred:
+        await Manager.create(name, nc, limit=1, max_age=60)
+        slot = await Governor(name, nc).start("first", timeout=0)
+        with pytest.raises(WaitTimeout) as caught:
+            await Governor(name, barred, interval=0.3).start("web01", timeout=2)
+        assert caught.value.facts["waited_by"] == "polling"
+        waiting = asyncio.ensure_future(Governor(name, barred, interval=0.3).start("web01", timeout=10))
+        await slot.finish()
+        assert (await waiting).seq == 2
+
+
+@within(20)
+async def test_who_may_not_raise_chances_holds_nobody_up(guarded: NatsServer, name: str) -> None:
+    """Those who wait notice, and tell each other."""
+    async with connected(url(guarded, "all")) as nc, connected(url(guarded, "no_chance")) as mute:
+        await Manager.create(name, nc, limit=1, max_age=60)
+        slot = await Governor(name, mute).start("first", timeout=0)
+        waiting = asyncio.ensure_future(Governor(name, nc, interval=0.3).start("web01", timeout=10))
+        await line_up(nc, name, 1)
+        assert await slot.finish() is True
+        assert (await waiting).waited_by == "line"
+
+
+@within(20)
+async def test_when_nobody_may_raise_chances_who_waits_tries(guarded: NatsServer, name: str) -> None:
+    async with connected(url(guarded, "all")) as nc, connected(url(guarded, "no_chance")) as mute:
+        await Manager.create(name, nc, limit=1, max_age=60)
+        slot = await Governor(name, mute).start("first", timeout=0)
+        waiting = asyncio.ensure_future(Governor(name, mute, interval=0.3).start("web01", timeout=10))
+        await line_up(nc, name, 1)
+        assert await slot.finish() is True
+        assert (await waiting).waited_by == "line"
+
+
+@within(20)
+async def test_who_may_not_make_a_line_is_told(guarded: NatsServer) -> None:
+    """No silent downgrade: without a line has to be asked for."""
+    async with connected(url(guarded, "no_line")) as nc:
+        sentence = await refusal(Manager.create("lineless", nc, limit=1, max_age=60))
+        assert "'$JS.API.STREAM.CREATE.GOVLINE_lineless'" in sentence
+        assert await refusal(Manager.ensure("lineless", nc, limit=1)) == sentence
+        for _each in range(2):
+            without = await Manager.ensure("lineless", nc, limit=1, line=False)
+            assert (without.changes, without.config.line) == ((), False)
+        await without.delete()

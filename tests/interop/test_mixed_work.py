@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import pytest
 from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
@@ -18,7 +19,7 @@ from ansible_collections.jetstream.governor.tests.interop.common import bounded,
 from ansible_collections.jetstream.governor.tests.interop.program import Answer, Choria
 
 LIMIT = 4
-WORKERS = 20
+WORKERS = 40
 HOLD = 0.05
 INTERVAL = 0.025
 
@@ -59,9 +60,9 @@ def noted(answer: Answer) -> list[Interval]:
     return [Interval(interval["start"], interval["end"]) for interval in answer["intervals"]]
 
 
-async def race(choria: Choria, name: str, replicas: int) -> None:
+async def race(choria: Choria, name: str, replicas: int, line: bool) -> None:
     async with connected(choria.url) as nc:
-        manager = await Manager.create(name, nc, limit=LIMIT, max_age=3600, replicas=replicas)
+        manager = await Manager.create(name, nc, limit=LIMIT, max_age=3600, replicas=replicas, line=line)
         words = ("work", "-workers", str(WORKERS), "-hold", f"{HOLD}s", "-interval", f"{INTERVAL}s", name)
         async with choria.talk(*words) as working:
             in_go = asyncio.create_task(working.go_on())
@@ -77,11 +78,15 @@ async def race(choria: Choria, name: str, replicas: int) -> None:
         assert await manager.active() == 0
 
 
+@pytest.mark.parametrize("line", [True, False])
 @bounded
-async def test_go_and_python_share_the_cap(choria: Choria, name: str) -> None:
-    await race(choria, name, replicas=1)
+async def test_go_and_python_share_the_cap(choria: Choria, name: str, line: bool) -> None:
+    await race(choria, name, replicas=1, line=line)
 
 
+@pytest.mark.parametrize("line", [True, False])
 @bounded
-async def test_go_and_python_share_the_cap_of_a_replicated_governor(choria_on_cluster: Choria, name: str) -> None:
-    await race(choria_on_cluster, name, replicas=3)
+async def test_go_and_python_share_the_cap_of_a_replicated_governor(
+    choria_on_cluster: Choria, name: str, line: bool
+) -> None:
+    await race(choria_on_cluster, name, replicas=3, line=line)

@@ -38,13 +38,17 @@ def wait_until(condition: Callable[[], bool], within: float, what: str) -> None:
 
 
 class NatsServer:
-    """One server. ``config`` is extra configuration text; ``jetstream=False`` starts it without JetStream."""
+    """One server. ``config`` is extra configuration text; ``jetstream=False`` starts it without JetStream.
+
+    ``monitoring`` is the address of its monitoring, where ``config`` has switched that on.
+    """
 
     def __init__(self, folder: Path, config: str = "", jetstream: bool = True, port: int = -1) -> None:
         self.folder = folder
         self.jetstream = jetstream
         self.config = config
         self._port = port
+        self.monitoring = ""
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -76,7 +80,9 @@ class NatsServer:
 
     def _read_port(self, ports: Path) -> bool:
         with contextlib.suppress(ValueError):
-            self._port = int(json.loads(ports.read_text())["nats"][0].rpartition(":")[2])
+            told = json.loads(ports.read_text())
+            self._port = int(told["nats"][0].rpartition(":")[2])
+            self.monitoring = next(iter(told.get("monitoring") or []), "")
             return True
         return False
 

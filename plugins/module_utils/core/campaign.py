@@ -21,21 +21,25 @@ from .durations import format_duration
 from .entry import Entry
 from .errors import GovernorError, NotOwner, NotSent, NoVerdict, Undecided, UnknownGovernor, WaitTimeout
 from .jetstream import JetStream, jetstream
+from .line import Line
 from .names import check_label, check_subject
 from .stack import Stack, StaleToken
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
+    from .waiting import Waiting
+
 
 class Governor:
     """A governor to campaign in. One object may campaign many times, also at the same time.
 
-    ``interval``: seconds between tries, varied from 50 to 150 %. ``backoff``: a policy of Choria's by name, or a list
-    of milliseconds; it takes the place of the interval. ``subject``: where to campaign; None reads it from the
-    stream. ``leave_on_completion=False``: ``finish`` leaves the entry to max_age, for so many holders per period.
-    ``on_refused`` is called whenever a try finds the governor full. ``nc``: a nats-py connection, or a JetStream where
-    domain, timeouts or clock are to differ.
+    ``interval``: seconds, varied from 50 to 150 %, between tries, or in a line between looks at the governor; None:
+    0.25 and 5. ``backoff``: a policy of Choria's by name, or a list of milliseconds; without a line it takes the place
+    of the interval. ``subject``: where to campaign; None reads it from the stream. ``leave_on_completion=False``:
+    ``finish`` leaves the entry to max_age, for so many holders per period. ``on_refused`` is called with the wait
+    whenever a try finds the governor full. ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock
+    are to differ.
     """
 
     def __init__(
@@ -43,19 +47,20 @@ class Governor:
         name: str,
         nc: Client | JetStream,
         *,
-        interval: float = 0.25,
+        interval: float | None = None,
         backoff: str | Sequence[int] | None = None,
         subject: str | None = None,
         logger: logging.Logger | None = None,
         leave_on_completion: bool = True,
-        on_refused: Callable[[], None] | None = None,
+        on_refused: Callable[[Waiting], None] | None = None,
     ) -> None:
         js = jetstream(nc)
         self.js = replace(js, logger=logger) if logger else js
         self.name = name
         self.stack = Stack(name, self.js)
+        self.line = Line(name, self.js)
         self.leave_on_completion = leave_on_completion
-        self.on_refused = on_refused or (lambda: None)
+        self.on_refused = on_refused or (lambda _waiting: None)
         self._interval = interval
         self._backoff = backoff_policy(backoff) if backoff is not None else None
         self._subject = check_subject(subject) if subject else None
@@ -75,17 +80,18 @@ class Governor:
         wait = _Campaign(self, check_label(holder, "A holder"), owner, timeout)
         return await wait.run(self._subject or await wait.subject())
 
-    def pause(self, tries: int) -> float:
-        """Seconds to wait after so many tries."""
-        random = self.js.timing.random
-        if self._backoff is not None:
-            return self._backoff.delay(tries - 1, random)
-        return self._interval * (0.5 + random())
+    def waiting(self, subject: str) -> Waiting:
+        """For one waiter that campaigns there: when another try is worthwhile."""
+        # Imported by those who wait alone: Ansible compiles what a module imports anew for each task.
+        from .waiting import Waiting
+
+        return Waiting(self.stack, self.line, subject, self._interval, self._backoff)
 
 
 class Slot:
     """A slot that is held: ``seq`` is its sequence in the governor, ``waited`` seconds and ``attempts`` it took.
 
+    ``waited_by`` is "line" or "polling", None when a slot was free at once.
     Also an asynchronous context manager, which finishes on the way out.
     """
 
@@ -97,6 +103,7 @@ class Slot:
         self.token = campaign.token
         self.waited = campaign.waited
         self.attempts = campaign.attempts
+        self.waited_by = campaign.waited_by
         self._stack = campaign.governor.stack
         self._leave = campaign.governor.leave_on_completion
         self._finished = False
@@ -179,6 +186,7 @@ class _Campaign:
         self.timeout = timeout
         self._renew()
         self.attempts = 0
+        self.waited_by: str | None = None
         self._taken: int | None = None
         self._timing = governor.js.timing
         self._began = self._timing.clock()
@@ -197,21 +205,30 @@ class _Campaign:
         return state.config.subject
 
     async def run(self, subject: str) -> Slot:
-        while True:
-            seq = await self._try_once(subject)
-            if seq is not None:
-                self.governor.js.logger.info("%s holds slot %d of governor %s", self.holder, seq, self.governor.name)
-                return Slot(self, seq)
-            # The next try keeps the token. In a cluster, a leader that was deposed and does not know it may refuse what
-            # its successor takes: then the server answers the next try with that entry.
-            self._refused = True
-            self.governor.on_refused()
-            left = self._deadline - self._timing.clock()
-            if left <= 0:
-                return await self._last_look()
-            pause = min(self.governor.pause(self.attempts), left)
-            self.governor.js.logger.debug("governor %s is full, next try in %.3f s", self.governor.name, pause)
-            await self._timing.sleep(pause)
+        seq = await self._try_once(subject)
+        if seq is None:
+            return await self._wait(subject)
+        return self._entered(seq)
+
+    async def _wait(self, subject: str) -> Slot:
+        async with self.governor.waiting(subject) as waiting:
+            while True:
+                # The next try keeps the token. In a cluster, a leader that was deposed and does not know it may refuse
+                # what its successor takes: then the server answers the next try with that entry.
+                self._refused = True
+                self.governor.on_refused(waiting)
+                left = self._deadline - self._timing.clock()
+                if left <= 0:
+                    return await self._last_look()
+                await waiting.worthwhile(left)
+                self.waited_by = waiting.by
+                seq = await self._try_once(subject)
+                if seq is not None:
+                    return self._entered(seq)
+
+    def _entered(self, seq: int) -> Slot:
+        self.governor.js.logger.info("%s holds slot %d of governor %s", self.holder, seq, self.governor.name)
+        return Slot(self, seq)
 
     async def _try_once(self, subject: str) -> int | None:
         """One try, carried to its verdict, also when the caller loses patience in the middle of it."""
@@ -291,7 +308,7 @@ class _Campaign:
 
     @property
     def facts(self) -> dict[str, Any]:
-        return {"attempts": self.attempts, "waited": round(self.waited, 3)}
+        return {"attempts": self.attempts, "waited": round(self.waited, 3), "waited_by": self.waited_by}
 
     async def _timed_out(self, reason: str = "") -> WaitTimeout:
         """The error, with who holds the slots as far as that can still be learned."""

@@ -30,7 +30,9 @@ _LONGEST_DESCRIPTION = 4096
 
 @dataclass(frozen=True)
 class GovernorConfig:
-    """``max_age`` in seconds, 0 for never; ``subject`` is where holders campaign."""
+    """``max_age`` in seconds, 0 for never; ``subject`` is where holders campaign; ``line``: whether it has a line
+    (None: not looked at, or not in order).
+    """
 
     name: str
     limit: int
@@ -38,6 +40,7 @@ class GovernorConfig:
     replicas: int
     subject: str
     description: str
+    line: bool | None = None
 
     @classmethod
     def from_stream(cls, stream: Json) -> GovernorConfig:
@@ -87,6 +90,7 @@ class Desired:
     replicas: int | None = None
     subject: str | None = None
     description: str | None = None
+    line: bool | None = None
 
     def check(self) -> None:
         """Raises InvalidValue for what no server would take."""
@@ -140,7 +144,12 @@ def _creation(name: str, wanted: Mapping[str, Any]) -> Plan:
     missing = [option for option in ("limit", "max_age") if option not in wanted]
     if missing:
         raise InvalidValue(f"Governor '{name}' does not exist yet; creating it needs {' and '.join(missing)}.")
-    defaults = {"replicas": 1, "subject": campaign_subject(name), "description": f"Concurrency Governor {name}"}
+    defaults = {
+        "replicas": 1,
+        "subject": campaign_subject(name),
+        "description": f"Concurrency Governor {name}",
+        "line": True,
+    }
     after = GovernorConfig(**{"name": name, **defaults, **wanted})
     changes = tuple(Change(option, None, value) for option, value in after.as_options().items())
     return Plan(None, after, changes)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import (
+    ConfigRefused,
     ConnectionClosed,
     JetStreamUnavailable,
     NotSent,
@@ -59,9 +60,8 @@ class JetStream:
 
     async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
         """One API request, such as ``STREAM.INFO.GOVERNOR_x``. ``what`` is the beginning of the error's sentence."""
-        prefix = f"$JS.{self.domain}.API" if self.domain else "$JS.API"
         payload = json.dumps(request).encode() if request is not None else b""
-        message = await self._request(f"{prefix}.{verb}", payload, None, what)
+        message = await self._request(self.api(verb), payload, None, what)
         if message is None:
             raise JetStreamUnavailable(
                 f"{what}: no JetStream answers at {self.server}"
@@ -69,6 +69,10 @@ class JetStream:
                 + ". Start nats-server with JetStream enabled (-js), or correct the domain."
             )
         return self._checked(message, what)
+
+    def api(self, verb: str) -> str:
+        """The subject of a request."""
+        return f"$JS.{self.domain}.API.{verb}" if self.domain else f"$JS.API.{verb}"
 
     async def publish(self, subject: str, body: bytes, headers: dict[str, str], *, what: str) -> Json:
         """Store one message; the acknowledgement has ``stream``, ``seq`` and perhaps ``duplicate``.
@@ -116,19 +120,20 @@ class JetStream:
         request = asyncio.ensure_future(self.nc.request(subject, payload, self.timeout, headers=headers))
         try:
             while not (await asyncio.wait([request], timeout=_LOOK_FOR_REFUSAL))[0]:
-                self._look_for_refusal(subject, before, what)
+                self.look_for_refusal(subject, before, what)
             return request.result()
         except NoRespondersError:
             return None
         except NoAnswer as exc:
-            self._look_for_refusal(subject, before, what)
+            self.look_for_refusal(subject, before, what)
             raise NoVerdict(f"{what}: no answer within {self.timeout:g} s{self._last_error()}.") from exc
         except Error as exc:
             raise NoVerdict(f"{what}: {exc}.") from exc
         finally:
             request.cancel()
 
-    def _look_for_refusal(self, subject: str, before: Exception | None, what: str) -> None:
+    def look_for_refusal(self, subject: str, before: Exception | None, what: str) -> None:
+        """Raises PermissionRefused when the server refused to publish there, later than the error ``before``."""
         error = self.nc.last_error
         # nats-py passes the server's words on in lower case, the subject included.
         text = str(error or "").lower()
@@ -163,3 +168,10 @@ class JetStream:
 def jetstream(nc: Client | JetStream) -> JetStream:
     """A JetStream as it is; a bare nats-py connection with the defaults."""
     return nc if isinstance(nc, JetStream) else JetStream(nc)
+
+
+def check_echo(wanted: Json, echoed: Json, what: str) -> None:
+    """Servers drop in silence what they do not know: what they echo must be what was asked for."""
+    dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
+    if dropped:
+        raise ConfigRefused(f"{what}: the server did not take {', '.join(sorted(dropped))} as asked for.")

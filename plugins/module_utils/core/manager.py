@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .config import Change, Desired, GovernorConfig, Json, Plan, plan
 from .entry import Entry
 from .errors import AlreadyExists, ConfigRefused, EntryGone, InUse, NotAGovernor, UnknownGovernor
-from .jetstream import JetStream, jetstream
-from .names import campaign_subject, governor_name, stream_name
+from .jetstream import JetStream, check_echo, jetstream
+from .line import Line
+from .names import ALL_LINES, campaign_subject, governor_name, stream_name
 from .stack import Stack, State
 
 if TYPE_CHECKING:
@@ -25,30 +27,38 @@ _LOWERS_SAFELY = (2, 10, 6)
 
 
 class Manager:
-    """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last.
+    """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last;
+    ``has_line`` as of then (None: not looked at, or not in order).
 
     Everywhere, ``nc`` is a nats-py connection, or a JetStream where domain, timeouts or logger are to differ.
     """
 
-    def __init__(self, js: JetStream, state: State, changes: tuple[Change, ...] = ()) -> None:
+    def __init__(
+        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), has_line: bool | None = None
+    ) -> None:
         self.js = js
         self.state = state
         self.changes = changes
+        self.has_line = has_line
+        self.line = Line(state.config.name, js)
         self._stack = Stack(state.config.name, js)
 
     # -- getting one
 
     @classmethod
-    async def load(cls, name: str, nc: Client | JetStream) -> Manager:
+    async def load(cls, name: str, nc: Client | JetStream, see_line: bool = False) -> Manager:
         """Raises UnknownGovernor when it does not exist, NotAGovernor when something else has the name."""
         js = jetstream(nc)
-        return cls(js, await js.until_verdict(Stack(name, js).state))
+        manager = cls(js, await js.until_verdict(Stack(name, js).state))
+        if see_line:
+            manager.has_line = await manager.line.condition(manager.limit, manager.replicas)
+        return manager
 
     @classmethod
-    async def find(cls, name: str, nc: Client | JetStream) -> Manager | None:
+    async def find(cls, name: str, nc: Client | JetStream, see_line: bool = False) -> Manager | None:
         """Like ``load``, but None when it does not exist."""
         try:
-            return await cls.load(name, nc)
+            return await cls.load(name, nc, see_line)
         except UnknownGovernor:
             return None
 
@@ -56,7 +66,7 @@ class Manager:
     async def create(cls, name: str, nc: Client | JetStream, *, limit: int, max_age: float, **rest: Any) -> Manager:
         """A new governor; AlreadyExists when one of that name has another configuration.
 
-        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject`` and ``description``.
+        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject``, ``description`` and ``line``.
         """
         js = jetstream(nc)
         return await cls.apply(plan(name, None, Desired(limit=limit, max_age=max_age, **rest)), js)
@@ -65,17 +75,18 @@ class Manager:
     async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
         """Create the governor, or change of it what is given. ``limit`` 0 only loads it: UnknownGovernor when absent.
 
-        ``rest`` is ``max_age``, ``replicas``, ``subject`` and ``description``; what is not given stays as it is.
+        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description``: what is not given stays as it is; and
+        ``line``: True unless given.
         """
         js = jetstream(nc)
         if limit == 0:
             return await cls.load(name, js)
-        desired = Desired(limit=limit, **rest)
-        current = await cls.find(name, js)
+        desired = Desired(**{"limit": limit, "line": True, **rest})
+        current = await cls.find(name, js, see_line=True)
         try:
             return await cls.apply(plan(name, current.config if current else None, desired), js, current)
         except AlreadyExists:
-            current = await cls.load(name, js)
+            current = await cls.load(name, js, see_line=True)
             return await cls.apply(plan(name, current.config, desired), js, current)
 
     @classmethod
@@ -85,7 +96,7 @@ class Manager:
         Raises what ``check_change`` raises; ConfigRefused also when the server did not take all of it.
         """
         if current is not None and not steps.changes:
-            return cls(js, current.state)
+            return cls(js, current.state, (), current.has_line)
         if current is not None:
             current.check_change(steps.after, force)
         name, base = steps.after.name, current.state.stream if current else None
@@ -93,14 +104,25 @@ class Manager:
         wanted = steps.after.to_stream(base)
         what = f"Could not {verb.lower()} governor '{name}'"
         info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
-        _check_echo(wanted, info["config"], what)
-        return cls(js, State.from_info(info), steps.changes)
+        check_echo(wanted, info["config"], what)
+        applied = cls(js, State.from_info(info), steps.changes, steps.after.line)
+        await applied._follow(steps)
+        return applied
+
+    async def _follow(self, steps: Plan) -> None:
+        """Bring the line after what the governor has become."""
+        if self.has_line:
+            await self.line.make(self.limit, self.replicas)
+        elif self.has_line is False and steps.before is not None and steps.before.line is not False:
+            await self.line.remove()
+        if steps.before is not None:
+            await self.line.raise_chances(self.limit - steps.before.limit)
 
     # -- what it is
 
     @property
     def config(self) -> GovernorConfig:
-        return self.state.config
+        return replace(self.state.config, line=self.has_line)
 
     @property
     def name(self) -> str:
@@ -170,7 +192,7 @@ class Manager:
         return await self._stack.clear()
 
     async def delete(self, force: bool = False) -> None:
-        """Remove the governor itself. Raises what ``check_deletion`` raises."""
+        """Remove the governor itself, and its line. Raises what ``check_deletion`` raises."""
         await self.refresh()
         self.check_deletion(force)
         try:
@@ -179,6 +201,8 @@ class Manager:
             )
         except UnknownGovernor:
             self.js.logger.debug("governor %s was deleted already", self.name)
+        if await self.line.exists():
+            await self.line.remove()
 
     def check_deletion(self, force: bool = False) -> None:
         """Raises InUse while there are active entries, unless forced."""
@@ -216,8 +240,9 @@ class Manager:
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
+        self.has_line = await self.line.condition(self.limit, self.replicas)
         changed = await self.apply(plan(self.name, self.config, desired), self.js, self, force)
-        self.state, self.changes = changed.state, changed.changes
+        self.state, self.changes, self.has_line = changed.state, changed.changes, changed.has_line
 
 
 async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
@@ -225,14 +250,23 @@ async def list_governors(nc: Client | JetStream, collective: str | None = None) 
     return [manager.name for manager in await load_governors(nc, collective)]
 
 
-async def load_governors(nc: Client | JetStream, collective: str | None = None) -> list[Manager]:
-    """All governors, or those of one collective, by name. Streams that only look like governors are left out."""
+async def load_governors(
+    nc: Client | JetStream, collective: str | None = None, see_line: bool = False
+) -> list[Manager]:
+    """All governors, or those of one collective, by name. Streams that only look like governors are left out.
+
+    ``see_line`` tells of each whether it has a line, not whether that is in order.
+    """
     js = jetstream(nc)
     request: dict[str, Any] = {"subject": campaign_subject("x", collective)[:-1] + "*"} if collective else {}
-    infos = await js.until_verdict(
-        lambda: js.paged("STREAM.LIST", "streams", request, what="Could not list the governors")
-    )
+    what = "Could not list the governors"
+    infos = await js.until_verdict(lambda: js.paged("STREAM.LIST", "streams", request, what=what))
     managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]
+    if see_line:
+        request = {"subject": ALL_LINES}
+        lines = set(await js.until_verdict(lambda: js.paged("STREAM.NAMES", "streams", request, what=what)))
+        for manager in managers:
+            manager.has_line = manager.line.stream in lines
     return sorted(managers, key=lambda each: each.name)
 
 
@@ -244,10 +278,3 @@ def _if_governor(js: JetStream, info: Json) -> Manager | None:
     except NotAGovernor as exc:
         js.logger.warning("%s", exc)
         return None
-
-
-def _check_echo(wanted: Json, echoed: Json, what: str) -> None:
-    """Servers drop in silence what they do not know: what they echo must be what was asked for."""
-    dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
-    if dropped:
-        raise ConfigRefused(f"{what}: the server did not take {', '.join(sorted(dropped))} as asked for.")

@@ -4,8 +4,9 @@
 
 """Every name that goes over the wire is built and checked here, and nowhere else.
 
-The forms are Choria's: stream ``GOVERNOR_<name>``, subject ``$GOVERNOR.campaign.<name>`` by default and
-``<collective>.governor.<name>`` for what ``choria governor`` lists.
+The governor's forms are Choria's: stream ``GOVERNOR_<name>``, subject ``$GOVERNOR.campaign.<name>`` by default and
+``<collective>.governor.<name>`` for what ``choria governor`` lists. The line, which Choria does not know, is stream
+``GOVLINE_<name>``, whose chances go to ``$GOVERNOR.line.<name>``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from __future__ import annotations
 from .errors import InvalidValue
 
 STREAM_PREFIX = "GOVERNOR_"
+# Not beginning like a governor's, and not longer: every governor's name has room for a line.
+LINE_PREFIX = "GOVLINE_"
+_LINE_SUBJECTS = "$GOVERNOR.line."
+ALL_LINES = f"{_LINE_SUBJECTS}*"
 
 # nats-server refuses stream names of more than 255 bytes.
 _LONGEST_NAME = 255 - len(STREAM_PREFIX)
@@ -66,6 +71,16 @@ def campaign_subject(name: str, collective: str | None = None) -> str:
     if collective is None:
         return f"$GOVERNOR.campaign.{check_name(name)}"
     return f"{check_collective(collective)}.governor.{check_name(name)}"
+
+
+def line_name(name: str) -> str:
+    """The stream of the governor's line."""
+    return LINE_PREFIX + check_name(name)
+
+
+def line_subject(name: str) -> str:
+    """Where the chances of the governor's line go."""
+    return f"{_LINE_SUBJECTS}{check_name(name)}"
 
 
 def owner_of(run_id: str, holder: str) -> str:

@@ -18,6 +18,7 @@ from .config import GovernorConfig, Json
 from .entry import Entry, entry_headers, parse_time
 from .errors import EntryGone, GovernorError, GovernorFull, Undecided, UnknownGovernor
 from .jetstream import JetStream
+from .line import Line
 from .names import stream_name
 
 
@@ -27,7 +28,11 @@ class StaleToken(GovernorError):
 
 @dataclass(frozen=True)
 class State:
-    """A governor as the server sees it at its time ``now``. ``last_active`` is None when nobody ever entered."""
+    """A governor as the server sees it at its time ``now``.
+
+    ``last_active`` is when somebody entered last, None when nobody ever did; ``oldest`` when the oldest entry was made,
+    None when there is none.
+    """
 
     config: GovernorConfig
     stream: Json
@@ -37,6 +42,7 @@ class State:
     created: datetime
     now: datetime
     clustered: bool
+    oldest: datetime | None
 
     @classmethod
     def from_info(cls, info: Json) -> State:
@@ -52,7 +58,15 @@ class State:
             now=parse_time(info["ts"]) if "ts" in info else datetime.now(timezone.utc),
             # A single server tells a leader, itself, but no cluster's name.
             clustered=bool((info.get("cluster") or {}).get("name")),
+            oldest=parse_time(state["first_ts"]) if int(state["messages"]) else None,
         )
+
+    @property
+    def expires_in(self) -> float | None:
+        """Seconds until max_age evicts the oldest entry; None when nothing will expire."""
+        if self.oldest is None or not self.config.max_age:
+            return None
+        return self.config.max_age - (self.now - self.oldest).total_seconds()
 
 
 class Stack:
@@ -60,6 +74,7 @@ class Stack:
         self.name = name
         self.stream = stream_name(name)
         self.js = js
+        self._line = Line(name, js)
 
     async def state(self) -> State:
         """Raises UnknownGovernor and NotAGovernor."""
@@ -108,7 +123,10 @@ class Stack:
         return await self._next(1)
 
     async def remove(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
-        """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before."""
+        """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before.
+
+        As all that frees slots here, it tells the line.
+        """
         doomed: Entry | None = None
 
         async def once() -> Entry | None:
@@ -126,7 +144,10 @@ class Stack:
                 return found if repeated else None
             return found
 
-        return await self.js.until_verdict(once)
+        removed = await self.js.until_verdict(once)
+        if removed is not None:
+            await self._line.raise_chances(1)
+        return removed
 
     async def clear(self) -> int:
         """Remove the entries that there are now, and not those that come meanwhile; how many they were."""
@@ -136,6 +157,7 @@ class Stack:
         request = {"seq": state.last_seq + 1}
         verb = f"STREAM.PURGE.{self.stream}"
         answer = await self.js.until_verdict(lambda: self._ask(verb, "Could not reset", request))
+        await self._line.raise_chances(min(state.active, state.config.limit))
         # A repeated purge finds nothing left; what the state counted is then the better number.
         return int(answer["purged"]) or state.active
 

@@ -1,13 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A clock that only sleeping moves, and a stack that answers as a test tells it to."""
+"""A clock that only sleeping moves, and a stack and a connection that answer as a test tells them to."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple, Optional, Union, cast
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
@@ -15,6 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.config imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, State
 from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing
 
@@ -24,7 +29,8 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 class FakeTime:
     """``now`` moves when somebody sleeps, and when a test moves it. The random number is in the middle of its range.
 
-    ``asleep``, where a test sets it, is set when somebody sleeps.
+    ``asleep``, where a test sets it, is set when somebody sleeps. What is to happen ``at`` a time happens then, in the
+    midst of whoever sleeps.
     """
 
     def __init__(self) -> None:
@@ -32,15 +38,107 @@ class FakeTime:
         self.slept: list[float] = []
         self.asleep: Optional[asyncio.Event] = None
         self.timing = Timing(clock=lambda: self.now, sleep=self._sleep, random=lambda: 0.5)
+        self._events: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+
+    def at(self, moment: float, happens: Callable[[], Awaitable[None]]) -> None:
+        self._events.append((moment, happens))
+        self._events.sort(key=lambda event: event[0])
+
+    def set_at(self, moment: float, thing: object, **values: Any) -> None:
+        """Then the thing has these values."""
+
+        async def happens() -> None:
+            for name, value in values.items():
+                setattr(thing, name, value)
+
+        self.at(moment, happens)
 
     async def _sleep(self, seconds: float) -> None:
         assert seconds >= 0
         self.slept.append(seconds)
-        self.now += seconds
+        end = self.now + seconds
+        while self._events and self._events[0][0] <= end:
+            self.now, happens = self._events.pop(0)
+            await happens()
+            # Whoever waited for this goes on first, and may end this sleep.
+            for _each in range(5):
+                await asyncio.sleep(0)
+        self.now = end
         if self.asleep:
             self.asleep.set()
         # Others run meanwhile, as they would.
         await asyncio.sleep(0)
+
+
+class FakeNats:
+    """A connection without a server. Nobody answers pull requests, which says that there is no line.
+
+    ``line`` is what a look at the line of governor ``g`` finds; None: there is none; a number: the error that tells so.
+    """
+
+    is_closed = False
+    is_connected = True
+
+    def __init__(self) -> None:
+        self.line: Union[Queue, int, None] = None
+        self.published: list[tuple[str, bytes]] = []
+        self.last_error: Optional[Exception] = None
+        self.receive: Optional[Callable[[Any], Awaitable[None]]] = None
+        self.chances = 0
+
+    def new_inbox(self) -> str:
+        return "_INBOX.x"
+
+    async def subscribe(self, _subject: str, cb: Callable[[Any], Awaitable[None]]) -> FakeNats:
+        self.receive = cb
+        return self
+
+    async def unsubscribe(self) -> None:
+        self.receive = None
+
+    async def publish(self, subject: str, payload: bytes = b"", reply: str = "") -> None:
+        self.published.append((subject, payload))
+        if reply:
+            await self.pulled()
+
+    async def pulled(self) -> None:
+        await self.send(status="503")
+
+    async def send(self, status: Optional[str] = None) -> None:
+        """To whoever waits: a status, or a chance, which has a number."""
+        assert self.receive is not None, "nobody has joined the line"
+        if status:
+            await self.receive(SimpleNamespace(headers={"Status": status}, reply=""))
+        else:
+            self.chances += 1
+            await self.receive(SimpleNamespace(headers=None, reply=f"$JS.ACK.{self.chances}"))
+
+    async def request(self, subject: str, *_rest: Any, **_more: Any) -> Any:
+        assert subject == "$JS.API.CONSUMER.INFO.GOVLINE_g.line"
+        answer: dict[str, Any] = {"error": {"err_code": self.line or 10059}}
+        if isinstance(self.line, Queue):
+            answer = {"num_waiting": self.line.waiting, "delivered": {"consumer_seq": self.line.served}}
+        return SimpleNamespace(data=json.dumps(answer))
+
+    def count(self, subject: str) -> int:
+        return sum(each == subject for each, _payload in self.published)
+
+
+class LineNats(FakeNats):
+    """A connection to a server where governor ``g`` has a line: a pull request waits until a chance is sent."""
+
+    def __init__(self, waiting: int = 1) -> None:
+        super().__init__()
+        self.line = Queue(waiting, served=0)
+
+    async def pulled(self) -> None:
+        if not isinstance(self.line, Queue):
+            await super().pulled()
+
+    def beats(self, time: FakeTime) -> None:
+        """For more than a minute, the server says that the place is still there."""
+        for moment in range(1004, 1070, 4):
+            time.at(moment, partial(self.send, "100"))
 
 
 class Entering(NamedTuple):
@@ -94,10 +192,20 @@ class FakeStack:
         return [each.token for each in self.entered]
 
 
+def full_until(time: FakeTime, moment: float) -> Outcome:
+    """For all tries: the first one from then on gets slot 5."""
+
+    async def act() -> Optional[int]:
+        return 5 if time.now >= moment else None
+
+    return act
+
+
 def a_state(active: int = 0, limit: int = 2, **rest: Any) -> State:
-    """Governor ``g`` with so many active entries at noon."""
-    config = plan("g", None, Desired(limit=limit, max_age=60.0, **rest)).after
-    return State(config, config.to_stream(), active, active, NOON if active else None, NOON, NOON, clustered=False)
+    """Governor ``g`` with so many active entries, made at noon, which it is. Its line has not been looked at."""
+    config = replace(plan("g", None, Desired(limit=limit, max_age=60.0, **rest)).after, line=None)
+    since = NOON if active else None
+    return State(config, config.to_stream(), active, active, since, NOON, NOON, clustered=False, oldest=since)
 
 
 def an_entry(seq: int, holder: str, age: float) -> Entry:
@@ -106,9 +214,10 @@ def an_entry(seq: int, holder: str, age: float) -> Entry:
     )
 
 
-def governor(time: FakeTime, stack: FakeStack, **options: Any) -> Governor:
-    """A governor on that stack and clock; it has no connection."""
-    made = Governor("g", JetStream(nc=cast("Any", None), timing=time.timing, patience=15.0), **options)
+def governor(time: FakeTime, stack: FakeStack, nats: Optional[FakeNats] = None, **options: Any) -> Governor:
+    """A governor on that stack and clock; it has no server, and no line unless the connection has it."""
+    js = JetStream(nc=cast("Any", nats or FakeNats()), timing=time.timing, patience=15.0)
+    made = Governor("g", js, **options)
     stack.js = made.js
     made.stack = cast(Stack, stack)
     return made

@@ -118,7 +118,7 @@ def test_the_default_interval_is_a_quarter_of_a_second() -> None:
 def test_a_backoff_takes_the_place_of_the_interval(backoff: Any, slept: list[float]) -> None:
     time = FakeTime()
     start(time, FakeStack(None, None, None, None, 1, state=a_state()), backoff=backoff)
-    assert time.slept == slept
+    assert time.slept == pytest.approx(slept)
 
 
 def test_each_acquisition_has_a_token_of_its_own() -> None:
@@ -148,6 +148,7 @@ def test_waiting_ends_at_the_timeout_with_a_last_try() -> None:
     assert error.facts == {
         "attempts": 4,
         "waited": 1.1,
+        "waited_by": "polling",
         "active": 2,
         "limit": 2,
         "holders": [{"holder": "web03", "seq": 1, "age": 41.0}, {"holder": "web04", "seq": 2, "age": 3.0}],
@@ -205,7 +206,7 @@ def test_when_no_answer_ever_comes_the_doubt_is_told() -> None:
         "Could not enter: no answer within 5 s. It is unknown whether 'web01' has entered governor 'g': look at its "
         "entries; max_age ends an entry that nobody gives back."
     )
-    assert error.facts == {"attempts": len(stack.entered), "waited": round(time.now - 1000, 3)}
+    assert error.facts == {"attempts": len(stack.entered), "waited": round(time.now - 1000, 3), "waited_by": None}
     assert len(set(stack.tokens)) == 1
     assert time.now - 1000 >= 5 + 15
 
@@ -261,7 +262,7 @@ def test_who_holds_the_slots_is_left_out_when_it_cannot_be_read() -> None:
         "Timed out after 0.0 s waiting for a slot in governor 'g' "
         "(1 attempt, and who holds the slots could not be read: There is no governor 'g')."
     )
-    assert error.facts == {"attempts": 1, "waited": 0.0}
+    assert error.facts == {"attempts": 1, "waited": 0.0, "waited_by": None}
 
 
 def test_an_entry_that_was_evicted_before_it_was_known_is_followed_by_one_with_a_new_token() -> None:

@@ -35,20 +35,27 @@ def config(**differences: Any) -> GovernorConfig:
 def test_creation_with_defaults() -> None:
     assert plan("cron", None, Desired(limit=5, max_age=300.0)) == Plan(
         before=None,
-        after=CRON,
+        after=config(line=True),
         changes=(
             Change("limit", None, 5),
             Change("max_age", None, 300.0),
             Change("replicas", None, 1),
             Change("subject", None, "$GOVERNOR.campaign.cron"),
             Change("description", None, "Concurrency Governor cron"),
+            Change("line", None, True),
         ),
     )
 
 
 def test_creation_with_everything_given() -> None:
-    desired = Desired(limit=1, max_age=0, replicas=3, subject="c.governor.cron", description="")
-    after = config(limit=1, max_age=0, replicas=3, subject="c.governor.cron", description="")
+    given: dict[str, Any] = {
+        "max_age": 0,
+        "replicas": 3,
+        "subject": "c.governor.cron",
+        "description": "",
+        "line": False,
+    }
+    desired, after = Desired(limit=1, **given), config(limit=1, **given)
     assert plan("cron", None, desired).after == after
 
 

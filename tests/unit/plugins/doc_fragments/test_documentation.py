@@ -169,7 +169,7 @@ def test_the_result_of_governor_info_is_documented() -> None:
     documented = results("governor_info")
     assert set(documented) == {"governors", "missing", "result"}
     governor = documented["governors"]["contains"]
-    assert set(governor) == {*governor_result(state.config, state), "entries"}
+    assert set(governor) == {*governor_result(state.config, state), "waiting", "entries"}
     assert set(governor["entries"]["contains"]) == set(entry_result(an_entry(1, "web01", 1), state))
 
 

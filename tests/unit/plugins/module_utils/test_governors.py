@@ -17,34 +17,55 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     GovernorError,
     InUse,
     InvalidValue,
+    PermissionRefused,
     UnknownGovernor,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line, Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
 
 UNREACHABLE = JetStream(nc=cast("Any", None))
 """What is asked of this ends in an error: the tests would notice."""
 
-NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description"])
+NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "line"])
 CONFIG = {
     "limit": 2,
     "max_age": 60.0,
     "replicas": 1,
     "subject": "$GOVERNOR.campaign.g",
     "description": "Concurrency Governor g",
+    "line": True,
 }
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return {"name": "g", "force": False, **NOTHING, **given}
+    return {"name": "g", "force": False, **NOTHING, "line": True, **given}
+
+
+def a_line(waiting: Optional[int] = 0) -> Line:
+    """With so many in it; None: there is none."""
+
+    async def queue() -> Optional[Queue]:
+        return None if waiting is None else Queue(waiting, served=0)
+
+    return cast(Line, SimpleNamespace(queue=queue))
+
+
+def left_over(monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
+    """Whether a governor that is absent has left a line."""
+
+    async def exists(_line: Line) -> bool:
+        return is_there
+
+    monkeypatch.setattr(Line, "exists", exists)
 
 
 def existing(monkeypatch: pytest.MonkeyPatch, *found: Manager) -> None:
     """Let these governors be all that there are."""
     by_name = {manager.name: manager for manager in found}
 
-    async def find(name: str, _js: JetStream) -> Optional[Manager]:
+    async def find(name: str, _js: JetStream, **_see: bool) -> Optional[Manager]:
         return by_name.get(name)
 
     async def load(name: str, _js: JetStream) -> Manager:
@@ -64,7 +85,9 @@ def a_manager(name: str = "g", active: int = 0, version: tuple[int, int, int] = 
     server = SimpleNamespace(major=version[0], minor=version[1], patch=version[2])
     state = a_state(active=active)
     named = replace(state, config=replace(state.config, name=name))
-    return Manager(JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named)
+    manager = Manager(JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named, has_line=True)
+    manager.line = a_line()
+    return manager
 
 
 def foretold(**given: Any) -> dict[str, Any]:
@@ -142,8 +165,27 @@ def test_check_mode_foretells_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert foretold(limit=1, force=True)["governor"]["over_limit"] is True
 
 
+def test_a_line_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not there, or not in order, or not wanted."""
+    for found, wanted in ((False, True), (None, True), (True, False), (None, False)):
+        manager = a_manager()
+        manager.has_line = found
+        existing(monkeypatch, manager)
+        result = foretold(line=wanted)
+        assert result["changes"] == [{"option": "line", "before": found, "after": wanted}]
+        assert result["governor"]["line"] is wanted
+
+
+def test_a_line_that_is_left_over_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion was cut short."""
+    existing(monkeypatch)
+    left_over(monkeypatch, True)
+    assert asyncio.run(governors.absent(UNREACHABLE, params(), check_mode=True))["changed"] is True
+
+
 def test_a_deletion_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch)
+    left_over(monkeypatch, False)
     nothing: dict[str, Any] = {"changed": False, "governor": None, "changes": [], "diff": {"before": {}, "after": {}}}
     assert asyncio.run(governors.absent(UNREACHABLE, params(), check_mode=True)) == nothing
     existing(monkeypatch, a_manager())
@@ -183,6 +225,42 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
     assert result["missing"] == ["x"]
     assert result["changed"] is False
     assert "entries" not in result["governors"][0]
+
+
+@pytest.mark.parametrize(
+    ("has_line", "active", "waiting", "told"),
+    [
+        (True, 2, 7, {"line": True, "waiting": 7}),
+        (True, 1, 7, {"line": True, "waiting": 0}),
+        (None, 1, 7, {"line": True, "waiting": 7}),
+        (None, 2, None, {"line": False, "waiting": None}),
+        (False, 2, 7, {"line": False, "waiting": None}),
+    ],
+)
+def test_how_many_wait(
+    monkeypatch: pytest.MonkeyPatch,
+    has_line: Optional[bool],
+    active: int,
+    waiting: Optional[int],
+    told: dict[str, Any],
+) -> None:
+    """The list tells which have a line; it is asked where nobody has looked, and where the governor is full."""
+    manager = a_manager(active=active)
+    manager.has_line, manager.line = has_line, a_line(waiting)
+    existing(monkeypatch, manager)
+    [described] = asyncio.run(governors.info(UNREACHABLE, {"name": ["g"], "entries": False}))["governors"]
+    assert {key: described[key] for key in told} == told
+
+
+def test_how_many_wait_where_it_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def queue() -> Optional[Queue]:
+        raise PermissionRefused("no")
+
+    manager = a_manager(active=2)
+    manager.line = cast(Line, SimpleNamespace(queue=queue))
+    existing(monkeypatch, manager)
+    [described] = asyncio.run(governors.info(UNREACHABLE, {"name": ["g"], "entries": False}))["governors"]
+    assert (described["line"], described["waiting"]) == (True, None)
 
 
 @pytest.mark.parametrize(

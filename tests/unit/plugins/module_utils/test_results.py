@@ -19,6 +19,7 @@ GOVERNOR = {
     "max_age": 60.0,
     "replicas": 1,
     "description": "Concurrency Governor g",
+    "line": None,
     "active": 2,
     "over_limit": False,
     "last_active": "2026-03-01T12:00:00.000Z",

@@ -164,6 +164,7 @@ def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
             "expires_at": "2026-03-01T12:00:55.000Z",
         },
         "waited": 0.0,
+        "waited_by": None,
         "attempts": 0,
         "active": 2,
         "limit": 2,
@@ -198,7 +199,7 @@ def test_a_full_governor_and_no_time_to_wait(monkeypatch: pytest.MonkeyPatch) ->
     request = replace(REQUEST, wait_timeout=0.0)
     with pytest.raises(WaitTimeout) as caught:
         acquired(monkeypatch, request, *FULL)
-    facts = {"active": 2, "limit": 2, "attempts": 0, "waited": 0.0}
+    facts = {"active": 2, "limit": 2, "attempts": 0, "waited": 0.0, "waited_by": None}
     assert str(caught.value) == "Governor 'g' is full: 2 of 2 slots are held."
     assert caught.value.facts == {**facts, "acquired": False}
     assert acquired(monkeypatch, replace(request, continue_on_timeout=True), *FULL) == {

@@ -115,7 +115,7 @@ def test_the_states_of_governor_slot(monkeypatch: pytest.MonkeyPatch, state: Opt
 def test_a_slot_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     params = run_of(monkeypatch, governor_slot).module.params
     own = ("holder", "run_id", "seq", "wait_timeout", "interval", "backoff", "on_timeout", "guard", "play")
-    assert [params[name] for name in own] == [None, None, None, "5m", "250ms", None, "fail", "fail", None]
+    assert [params[name] for name in own] == [None, None, None, "5m", None, None, "fail", "fail", None]
 
 
 def test_backoff_is_a_name_or_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

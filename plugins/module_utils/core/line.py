@@ -1,0 +1,156 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The line of a governor: a small stream with one pull consumer, in which JetStream queues those who wait.
+
+Whoever frees a slot publishes a *chance*. Those who wait have a pull request each in the consumer's queue; the first in
+it gets the chance, and tries to enter. A chance is a hint, never a grant: the governor's entry alone grants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from .config import Json
+from .errors import AlreadyExists, NoLine, PermissionRefused, UnknownGovernor
+from .jetstream import JetStream, check_echo
+from .names import line_name, line_subject
+
+CONSUMER = "line"
+
+# An unused chance is of use to those who join at the same moment, and while it is handed on from one who has died.
+_CHANCE_LIVES = 10.0
+
+# For a limit that is raised by a million; those who wait notice the rest.
+_MOST_CHANCES = 1000
+
+# A try takes milliseconds. Who has not tried by then is taken to be dead, and the next in line gets the chance.
+_TRY_WITHIN = 0.5
+
+# More than will ever wait; a queue of the default 512 would send the others away.
+_LONGEST_QUEUE = 1_000_000
+
+# From here on consumers let a request go before others in their queue.
+_KNOWS_PRIORITIES = (2, 12)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """``waiting``: how many are in the line. ``served``: how many chances it has handed out since it was made."""
+
+    waiting: int
+    served: int
+
+
+class Line:
+    def __init__(self, name: str, js: JetStream) -> None:
+        self.name = name
+        self.js = js
+        self.stream = line_name(name)
+        self._subject = line_subject(name)
+
+    async def queue(self) -> Queue | None:
+        """None: there is no line. Raises PermissionRefused, and NoVerdict while the consumer has no leader."""
+        try:
+            info = await self._ask(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
+        except NoLine:
+            return None
+        return Queue(int(info["num_waiting"]), int(info["delivered"]["consumer_seq"]))
+
+    async def condition(self, limit: int, replicas: int) -> bool | None:
+        """True: there, as ``make`` would make it; False: not there; None: there, but not in order."""
+        stream = await self._seen()
+        if stream is None:
+            return False
+        try:
+            consumer = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
+        except NoLine:
+            return None
+        as_made = _contains(stream["config"], self._stream(limit, replicas))
+        return True if as_made and _contains(consumer["config"], self._consumer()) else None
+
+    async def exists(self) -> bool:
+        """Whether its stream is there."""
+        return await self._seen() is not None
+
+    async def make(self, limit: int, replicas: int) -> None:
+        """Create it, or bring it into form; who waits in it stays there. Raises ConfigRefused and others."""
+        what = "Could not make"
+        wanted = self._stream(limit, replicas)
+        try:
+            info = await self._repeat(f"STREAM.CREATE.{self.stream}", what, wanted)
+        except AlreadyExists:
+            info = await self._repeat(f"STREAM.UPDATE.{self.stream}", what, wanted)
+        check_echo(wanted, info["config"], f"{what} the line of governor '{self.name}'")
+        consumer = self._consumer()
+        request = {"stream_name": self.stream, "config": consumer}
+        info = await self._repeat(f"CONSUMER.CREATE.{self.stream}.{CONSUMER}", what, request)
+        check_echo(consumer, info["config"], f"{what} the line of governor '{self.name}'")
+
+    async def remove(self) -> None:
+        """Those who wait in it notice, and poll."""
+        with contextlib.suppress(NoLine):
+            await self._repeat(f"STREAM.DELETE.{self.stream}", "Could not remove")
+
+    async def raise_chances(self, count: int) -> None:
+        """Tell the first ``count`` in the line that a slot is free.
+
+        Nobody answers, and nothing is raised: a chance that is lost, or is refused for want of a permission, is made
+        up for by those who wait (see ``waiting``).
+        """
+        from nats.errors import Error
+
+        with contextlib.suppress(Error):
+            for _each in range(min(count, _MOST_CHANCES)):
+                await self.js.nc.publish(self._subject)
+
+    def _stream(self, limit: int, replicas: int) -> Json:
+        return {
+            "name": self.stream,
+            "description": f"The line of governor {self.name}",
+            "subjects": [self._subject],
+            "retention": "workqueue",
+            "storage": "file",
+            "discard": "old",
+            "max_msgs": limit,
+            "max_age": round(_CHANCE_LIVES * 1e9),
+            "duplicate_window": round(_CHANCE_LIVES * 1e9),
+            "num_replicas": replicas,
+        }
+
+    def _consumer(self) -> Json:
+        consumer = {
+            "name": CONSUMER,
+            "durable_name": CONSUMER,
+            "ack_policy": "explicit",
+            "ack_wait": round(_TRY_WITHIN * 1e9),
+            "max_deliver": -1,
+            "max_ack_pending": -1,
+            "max_waiting": _LONGEST_QUEUE,
+        }
+        server = self.js.nc.connected_server_version
+        if (server.major, server.minor) >= _KNOWS_PRIORITIES:
+            consumer.update(priority_policy="prioritized", priority_groups=[CONSUMER])
+        return consumer
+
+    async def _seen(self) -> Json | None:
+        """The stream; None: there is none that this user may see, and so none that it has made."""
+        try:
+            return await self._repeat(f"STREAM.INFO.{self.stream}", "Could not read")
+        except (NoLine, PermissionRefused):
+            return None
+
+    async def _repeat(self, verb: str, what: str, request: Json | None = None) -> Json:
+        return await self.js.until_verdict(lambda: self._ask(verb, what, request))
+
+    async def _ask(self, verb: str, what: str, request: Json | None = None) -> Json:
+        try:
+            return await self.js.call(verb, request, what=f"{what} the line of governor '{self.name}'")
+        except UnknownGovernor as exc:
+            raise NoLine(f"Governor '{self.name}' has no line (stream {self.stream} not found).") from exc
+
+
+def _contains(config: Json, wanted: Json) -> bool:
+    return all(config.get(key) == value for key, value in wanted.items())

@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a waiter in the line makes of its looks at the governor, and when it looks again. Pure.
+
+Slots that expire, and those that Go clients leave, raise no chance. Where a slot stands empty and nobody in the line is
+called, a looker raises the chance that is missing; when that does not help either, it tries for itself. While others
+enter past the line, as Go clients do, a looker tries as they do.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .line import Queue
+from .stack import State
+from .timing import Timing
+
+_LOOK_EVERY = 5.0
+
+# With more in the line each looks less often: all of them together look five times a second at most.
+_LOOKERS = 25
+
+# The first look tells how long the line is.
+_FIRST_LOOK = 1.0
+
+# Slots are handed over in milliseconds: one that is empty in two looks is in nobody's hands.
+_SECOND_LOOK = 0.25
+
+# Seconds after an entry has expired, for each in the line: the first to look is enough.
+_AFTER_EXPIRY = 0.05
+
+# With replicas, a leader that was deposed and does not know it may have refused what its successor took: the waiter has
+# a slot then, and nobody will call it. One more try with the same token tells.
+_MAKE_SURE_AFTER = 10.0
+
+
+class Advice(Enum):
+    WAIT = "wait"
+    RAISE_CHANCES = "raise chances"
+    TRY = "try"
+
+
+class Lookout:
+    """One waiter's. Times are the clock's; ``queue`` and ``place`` as of the last look, None before the first.
+
+    ``place``: this one's in the line, about: 1 is called next. Who was called in vain comes before it again.
+    """
+
+    def __init__(self, timing: Timing, subject: str, interval: float | None) -> None:
+        self.queue: Queue | None = None
+        self.place: int | None = None
+        self.look_at = 0.0
+        self._timing = timing
+        self._subject = subject
+        self._interval = interval or _LOOK_EVERY
+        self._refused_at: float | None = None
+        self._sure_after = 0.0
+        self._last_seq: int | None = None
+        self._past = 0
+        self._empty_looks = 0
+
+    def joined(self) -> None:
+        """At the end of the line."""
+        self.place, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
+        self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
+
+    def refused(self) -> None:
+        """A try in which nothing had to be made sure."""
+        self._refused_at = self._timing.clock()
+        self._sure_after = self.varied(_MAKE_SURE_AFTER)
+
+    def no_line(self) -> None:
+        """So nobody waits in it either."""
+        self.queue = None
+
+    def seen_nothing(self) -> None:
+        """The governor, or its line, did not answer."""
+        self.look_at = self._timing.clock() + self.varied(_FIRST_LOOK)
+
+    def seen(self, state: State, queue: Queue) -> Advice:
+        called = queue.served - self.queue.served if self.queue and self.place else 0
+        entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
+        self.place = max(1, min((self.place or queue.waiting) - called, queue.waiting))
+        self.queue, self._last_seq = queue, state.last_seq
+        self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting)
+        if self._others_enter(entered - called, state.config.limit) or state.config.subject != self._subject:
+            return Advice.TRY
+        if state.active >= state.config.limit:
+            self._empty_looks = 0
+            return self._make_sure(state)
+        return self._empty(moves=called > 0)
+
+    def varied(self, seconds: float) -> float:
+        """From 50 to 150 %."""
+        return seconds * (0.5 + self._timing.random())
+
+    @property
+    def stretch(self) -> float:
+        """By how much to ask less often because many wait."""
+        return max(1.0, self.queue.waiting / _LOOKERS) if self.queue else 1.0
+
+    def _others_enter(self, more: int, limit: int) -> bool:
+        """Whether others enter than those who are called. ``more``: entered than called since the last look.
+
+        As many as there are slots may have been called before a look, and have entered after it.
+        """
+        self._past = max(0, self._past + more)
+        if self._past <= limit:
+            return False
+        self._past = limit
+        return True
+
+    def _empty(self, moves: bool) -> Advice:
+        if self._empty_looks and moves:
+            # It was on its way to somebody in the line.
+            self._empty_looks = 0
+            return Advice.WAIT
+        self._empty_looks += 1
+        self.look_at = self._timing.clock() + _SECOND_LOOK
+        if self._empty_looks == 1:
+            return Advice.WAIT
+        return Advice.RAISE_CHANCES if self._empty_looks == 2 else Advice.TRY
+
+    def _until_next_look(self, state: State, waiting: int) -> float:
+        regular = self.varied(self._interval) * self.stretch
+        if state.expires_in is None:
+            return regular
+        after = _AFTER_EXPIRY * (1 + self._timing.random() * waiting)
+        return min(regular, max(0.0, state.expires_in) + after)
+
+    def _make_sure(self, state: State) -> Advice:
+        if self._refused_at is None or state.config.replicas == 1:
+            return Advice.WAIT
+        sure_at = self._refused_at + self._sure_after * self.stretch
+        if self._timing.clock() < sure_at:
+            self.look_at = min(self.look_at, sure_at)
+            return Advice.WAIT
+        self._refused_at = None
+        return Advice.TRY

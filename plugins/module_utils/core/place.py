@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A waiter's place in the line: one pull request, which JetStream keeps in the order in which it came."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .errors import PlaceLost
+from .line import CONSUMER, Line
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+# The request stays in the queue as long as it can be needed: asking again would be joining the line again, at its end.
+_KEEP = 30 * 24 * 3600.0
+
+# The server says so often that the place is still there; it is lost when nothing was heard for the longer time.
+_HEARTBEAT = 4.0
+_SILENCE = 9.0
+
+# Lower goes first. Who was called in vain goes before those who were not called yet.
+_FIRST, _NORMAL = 0, 5
+
+_ACK, _NAK = b"+ACK", b"-NAK"
+
+
+class Place:
+    """Made by ``join``. Of use to one waiter, until ``leave``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._js = line.js
+        self._arrived: deque[Msg] = deque()
+        self._something = asyncio.Event()
+        self._chance: Msg | None = None
+        self._inbox = self._js.nc.new_inbox()
+        self._heard = 0.0
+        self._refusal: Exception | None = None
+
+    async def join(self) -> None:
+        """Go to the end of the line; whether there is one shows when waiting. Raises PlaceLost without a connection."""
+        from nats.errors import Error
+
+        try:
+            self._subscription = await self._js.nc.subscribe(self._inbox, cb=self._receive)
+        except Error as exc:
+            raise PlaceLost(f"Could not join the line of governor '{self._line.name}': {exc}.") from exc
+        try:
+            await self._pull(_NORMAL)
+        except PlaceLost:
+            await self.leave(used=False)
+            raise
+
+    async def chance(self, seconds: float) -> bool:
+        """Wait so many seconds for a chance; whether one came.
+
+        Raises PlaceLost when there is no line, when it is gone, and when nothing was heard of it for too long;
+        PermissionRefused when this user may not wait in it.
+        """
+        clock = self._js.timing.clock
+        deadline = clock() + seconds
+        while True:
+            while self._arrived:
+                if self._is_chance(self._arrived.popleft()):
+                    return True
+            self._js.look_for_refusal(self._pulls, self._refusal, f"Could not join the line of '{self._line.name}'")
+            silent_at = self._heard + _SILENCE
+            left = min(deadline, silent_at) - clock()
+            if left <= 0 and silent_at <= deadline:
+                raise PlaceLost(f"Nothing was heard of the line of governor '{self._line.name}' for {_SILENCE:g} s.")
+            if left <= 0:
+                return False
+            await self._wait(left)
+
+    async def again(self) -> None:
+        """After a chance that was none: stay in the line, before those who were not called yet if the server can.
+
+        Raises PlaceLost without a connection.
+        """
+        if self._chance is not None:
+            await self._settle(_ACK)
+            await self._pull(_FIRST)
+
+    async def leave(self, used: bool) -> None:
+        """``used``: the slot was entered. A chance that was not used goes on to the next in line at once."""
+        from nats.errors import Error
+
+        with contextlib.suppress(Error):
+            await self._subscription.unsubscribe()
+        await self._settle(_ACK if used else _NAK)
+        while self._arrived:
+            self._chance = self._arrived.popleft()
+            await self._settle(_NAK)
+
+    async def _pull(self, priority: int) -> None:
+        from nats.errors import Error
+
+        request = {
+            "batch": 1,
+            "expires": round(_KEEP * 1e9),
+            "idle_heartbeat": round(_HEARTBEAT * 1e9),
+            # Servers that know no priorities pass over these.
+            "group": CONSUMER,
+            "priority": priority,
+        }
+        self._heard = self._js.timing.clock()
+        self._refusal = self._js.nc.last_error
+        try:
+            await self._js.nc.publish(self._pulls, json.dumps(request).encode(), reply=self._inbox)
+        except Error as exc:
+            raise PlaceLost(f"Could not wait in the line of governor '{self._line.name}': {exc}.") from exc
+
+    @property
+    def _pulls(self) -> str:
+        return self._js.api(f"CONSUMER.MSG.NEXT.{self._line.stream}.{CONSUMER}")
+
+    async def _receive(self, message: Msg) -> None:
+        self._arrived.append(message)
+        self._something.set()
+
+    def _is_chance(self, message: Msg) -> bool:
+        status = (message.headers or {}).get("Status")
+        if status is None:
+            self._chance = message
+            return True
+        if status != "100":
+            # 503: nobody has this line; 409: it was deleted, or its leader changes; 408: the request was too old.
+            raise PlaceLost(f"The line of governor '{self._line.name}' is not there (status {status}).")
+        self._heard = self._js.timing.clock()
+        return False
+
+    async def _settle(self, verdict: bytes) -> None:
+        """Of a chance; when the server does not hear of it, it will call the next in line all the same."""
+        from nats.errors import Error
+
+        chance, self._chance = self._chance, None
+        if chance is not None and chance.reply:
+            with contextlib.suppress(Error):
+                await self._js.nc.publish(chance.reply, verdict)
+
+    async def _wait(self, seconds: float) -> None:
+        """For something to arrive, at most so long."""
+        self._something.clear()
+        arrival = asyncio.ensure_future(self._something.wait())
+        timer = asyncio.ensure_future(self._js.timing.sleep(seconds))
+        try:
+            await asyncio.wait((arrival, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrival.cancel()
+            timer.cancel()

@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a waiter learns that it is worth trying again: in the governor's line, or by trying every now and then."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from types import TracebackType
+
+from .backoff import Backoff
+from .errors import GovernorError, NoVerdict, PermissionRefused, PlaceLost
+from .line import Line
+from .lookout import Advice, Lookout
+from .place import Place
+from .stack import Stack
+
+# Seconds between the tries of one who has no place in the line, and how often it looks for one.
+_TRY_EVERY = 0.25
+_JOIN_EVERY = 5.0
+
+
+class Waiting:
+    """One waiter. An asynchronous context: leaving it without an error means that the slot was entered.
+
+    ``by`` is "line" or "polling", None before anything was waited for.
+    """
+
+    def __init__(self, stack: Stack, line: Line, subject: str, interval: float | None, backoff: Backoff | None) -> None:
+        self.by: str | None = None
+        self._stack = stack
+        self._line = line
+        self._interval = interval or _TRY_EVERY
+        self._backoff = backoff
+        self._timing = line.js.timing
+        self._lookout = Lookout(self._timing, subject, interval)
+        self._mine: Place | None = None
+        self._refusals = 0
+        self._join_at = 0.0
+        self._poll_at = 0.0
+        self._making_sure = False
+        self._barred = False
+
+    @property
+    def place(self) -> int | None:
+        """About which place in the line this one has; None where that is not known."""
+        return self._lookout.place if self._mine is not None else None
+
+    async def __aenter__(self) -> Waiting:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._leave(used=exc is None)
+
+    async def worthwhile(self, seconds: float) -> None:
+        """After a try that was refused: return when another is worthwhile, at the latest in so many seconds.
+
+        Raises UnknownGovernor and other verdicts on the governor.
+        """
+        deadline = self._timing.clock() + seconds
+        await self._refused()
+        while self._timing.clock() < deadline:
+            await self._join()
+            try:
+                if await (self._called(self._mine, deadline) if self._mine is not None else self._poll(deadline)):
+                    return
+            except (PlaceLost, PermissionRefused) as exc:
+                await self._lost(exc)
+
+    async def _refused(self) -> None:
+        self._refusals += 1
+        if self._mine is not None:
+            try:
+                await self._mine.again()
+            except PlaceLost as exc:
+                await self._lost(exc)
+        if not self._making_sure:
+            self._lookout.refused()
+        if self._backoff is not None:
+            pause = self._backoff.delay(self._refusals - 1, self._timing.random)
+        else:
+            pause = self._lookout.varied(self._interval) * self._lookout.stretch
+        self._poll_at = self._timing.clock() + pause
+
+    async def _poll(self, deadline: float) -> bool:
+        """Without a place: sleep until the next try, or until it is time to look for a line; whether to try now."""
+        self.by = "polling"
+        until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
+        self._line.js.logger.debug("governor %s is full, waiting without a line", self._line.name)
+        await self._timing.sleep(max(0.0, until - self._timing.clock()))
+        return self._timing.clock() >= min(deadline, self._poll_at)
+
+    async def _lost(self, reason: GovernorError) -> None:
+        """The place. Perhaps the governor is gone too: raises UnknownGovernor; or just the line."""
+        self._line.js.logger.debug("%s", reason)
+        self._barred = isinstance(reason, PermissionRefused)
+        await self._leave(used=False)
+        with contextlib.suppress(NoVerdict, PermissionRefused):
+            await self._stack.state()
+            if await self._line.queue() is None:
+                self._lookout.no_line()
+
+    async def _join(self) -> None:
+        now = self._timing.clock()
+        if self._mine is not None or self._barred or now < self._join_at:
+            return
+        self._join_at = now + self._lookout.varied(_JOIN_EVERY)
+        place = Place(self._line)
+        try:
+            await place.join()
+        except PlaceLost as exc:
+            # The next try tells what is wrong with the connection.
+            self._line.js.logger.debug("%s", exc)
+            return
+        self._line.js.logger.debug("governor %s is full, joined its line", self._line.name)
+        self._mine, self.by = place, "line"
+        self._lookout.joined()
+
+    async def _leave(self, used: bool) -> None:
+        mine, self._mine = self._mine, None
+        if mine is not None:
+            await mine.leave(used)
+
+    async def _called(self, mine: Place, deadline: float) -> bool:
+        """Wait for a chance until it is time to look, and look; whether to try now."""
+        self._making_sure = False
+        if await mine.chance(min(deadline, self._lookout.look_at) - self._timing.clock()):
+            return True
+        return self._timing.clock() >= deadline or await self._look()
+
+    async def _look(self) -> bool:
+        """Whether what is seen asks for a try."""
+        try:
+            state, queue = await self._stack.state(), await self._line.queue()
+        except NoVerdict as exc:
+            self._line.js.logger.debug("%s", exc)
+            self._lookout.seen_nothing()
+            return False
+        if queue is None:
+            raise PlaceLost(f"Governor '{self._line.name}' has no line any more.")
+        advice = self._lookout.seen(state, queue)
+        if advice is Advice.RAISE_CHANCES:
+            await self._line.raise_chances(state.config.limit - state.active)
+        self._making_sure = advice is Advice.TRY
+        return self._making_sure

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The line as a thing of its own: made, changed and removed with its governor, and told of every slot that is freed."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import AlreadyExists, ConfigRefused
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
+from ansible_collections.jetstream.governor.tests.support.line import chances, consumer
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+
+async def the_line_has(url: str, name: str, count: int) -> None:
+    """So many chances, in the end: whoever raises them waits for no answer."""
+    async with connected(url) as nc:
+
+        async def so_many() -> bool:
+            return await chances(nc, name) == count
+
+        await until(so_many, 5, f"{count} chances")
+
+
+@within(20)
+async def test_it_is_made_with_the_governor(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=7, max_age=60)
+        assert manager.config.line is True
+        stream = (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]
+        assert stream["subjects"] == [f"$GOVERNOR.line.{name}"]
+        assert (stream["retention"], stream["discard"]) == ("workqueue", "old")
+        assert (stream["max_msgs"], stream["max_age"], stream["num_replicas"]) == (7, 10e9, 1)
+        queue = (await consumer(nc, name))["config"]
+        assert (queue["ack_policy"], queue["ack_wait"], queue["max_deliver"]) == ("explicit", 5e8, -1)
+        assert queue["max_waiting"] >= 10_000
+        knows_priorities = (nc.connected_server_version.major, nc.connected_server_version.minor) >= (2, 12)
+        assert queue.get("priority_policy", "none") == ("prioritized" if knows_priorities else "none")
+
+
+@within(20)
+async def test_it_is_changed_and_removed_with_the_governor(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=7, max_age=60)
+        await manager.set_limit(3)
+        assert (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]["max_msgs"] == 3
+        assert (await Manager.load(name, nc, see_line=True)).config.line is True
+        await manager.delete()
+        assert await manager.line.exists() is False
+
+
+@within(20)
+async def test_it_can_be_left_out_taken_away_and_given_back(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60, line=False)
+        assert (manager.config.line, await manager.line.exists()) == (False, False)
+        for wanted in (True, False):
+            changed = await Manager.ensure(name, nc, limit=1, line=wanted)
+            assert changed.changes == (Change("line", not wanted, wanted),)
+            assert (changed.config.line, await changed.line.exists()) == (wanted, wanted)
+            assert (await Manager.ensure(name, nc, limit=1, line=wanted)).changes == ()
+
+
+@within(20)
+async def test_a_governor_that_somebody_else_made_gets_one(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        made = await Manager.create(name, nc, limit=1, max_age=60, line=False)
+        assert (await Manager.ensure(name, nc, limit=1)).changes == (Change("line", False, True),)
+        assert (await made.line.queue()) is not None
+        await made.set_limit(2)
+        assert (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]["max_msgs"] == 2
+
+
+@within(20)
+async def test_a_setter_makes_none(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60, line=False)
+        await manager.set_limit(2)
+        assert await manager.line.exists() is False
+
+
+@pytest.mark.parametrize("broken", ["no consumer", "another limit", "another consumer"])
+@within(20)
+async def test_one_that_is_not_in_order_is_mended(server: NatsServer, name: str, broken: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=4, max_age=60)
+        stream = (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]
+        if broken == "another limit":
+            await ask(nc, f"STREAM.UPDATE.GOVLINE_{name}", {**stream, "max_msgs": 9})
+        else:
+            await ask(nc, f"CONSUMER.DELETE.GOVLINE_{name}.line")
+        if broken == "another consumer":
+            config = {
+                "durable_name": "line",
+                "ack_policy": "explicit",
+                "ack_wait": 60 * 10**9,
+                "max_waiting": 1_000_000,
+            }
+            request = {"stream_name": f"GOVLINE_{name}", "config": config}
+            await ask(nc, f"CONSUMER.CREATE.GOVLINE_{name}.line", request)
+        assert (await Manager.load(name, nc, see_line=True)).config.line is None
+        assert (await Manager.ensure(name, nc, limit=4)).changes == (Change("line", None, True),)
+        assert (await Manager.ensure(name, nc, limit=4)).changes == ()
+        assert await manager.line.queue() is not None
+
+
+@within(20)
+async def test_a_stream_that_only_has_its_name(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        other = {"name": f"GOVLINE_{name}", "subjects": [f"{name}.orders"], "retention": "limits", "storage": "memory"}
+        await ask(nc, f"STREAM.CREATE.GOVLINE_{name}", other)
+        with pytest.raises((ConfigRefused, AlreadyExists), match=f"^Could not make the line of governor '{name}': "):
+            await Manager.ensure(name, nc, limit=1, max_age=60)
+        assert (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]["subjects"] == [f"{name}.orders"]
+
+
+@within(20)
+async def test_every_way_to_free_a_slot_raises_a_chance(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=4, max_age=60)
+        governor = Governor(name, nc)
+        slots = [await governor.start(f"web{number}", timeout=0) for number in range(4)]
+        await slots[0].finish()
+        await the_line_has(server.url, name, 1)
+        await manager.evict(slots[1].seq)
+        await the_line_has(server.url, name, 2)
+        assert await slots[1].finish() is False
+        assert await manager.reset() == 2
+        await the_line_has(server.url, name, 4)
+
+
+@within(20)
+async def test_chances_are_no_more_than_the_limit(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=2, max_age=60)
+        for _each in range(5):
+            await (await Governor(name, nc).start("web01", timeout=0)).finish()
+        await the_line_has(server.url, name, 2)
+
+
+@within(20)
+async def test_a_raised_limit_raises_as_many_chances(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=2, max_age=60)
+        await manager.set_limit(5)
+        await the_line_has(server.url, name, 3)
+        await manager.set_limit(4)
+        await the_line_has(server.url, name, 3)

@@ -1,0 +1,228 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting in the line: who is called, in which order, and how soon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from nats.aio.client import Client
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
+from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
+from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+from ansible_collections.jetstream.governor.tests.support.workers import work
+
+FOR_EVER = 3600.0
+"""As an interval: then nothing but a chance makes a waiter try."""
+
+SOON = 3.0
+"""What takes milliseconds, on a machine that is busy with other things."""
+
+
+async def full(nc: Client, name: str, limit: int = 1) -> tuple[Manager, list[Slot]]:
+    manager = await Manager.create(name, nc, limit=limit, max_age=0)
+    return manager, [await Governor(name, nc).start(f"first {number}", timeout=0) for number in range(limit)]
+
+
+@contextlib.asynccontextmanager
+async def queued(nc: Client, name: str, holder: str, behind: int = 0) -> AsyncIterator[asyncio.Future[Slot]]:
+    """A waiter that is in the line, behind so many others, and only there."""
+    waiting = asyncio.ensure_future(Governor(name, nc, interval=FOR_EVER).start(holder))
+    try:
+        await line_up(nc, name, behind + 1)
+        yield waiting
+    finally:
+        waiting.cancel()
+
+
+async def gets_it(waiting: asyncio.Future[Slot], seconds: float = SOON) -> Slot:
+    return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+
+
+@within(30)
+async def test_fifty_are_called_in_the_order_in_which_they_came(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc, contextlib.AsyncExitStack() as stack:
+        _manager, [slot] = await full(nc, name)
+        waiting = [await stack.enter_async_context(queued(nc, name, f"{each}", each)) for each in range(50)]
+        history: list[Interval] = []
+        for number, each in enumerate(waiting):
+            await slot.finish()
+            slot = await gets_it(each)
+            start = time.monotonic()
+            assert (slot.holder, slot.attempts, slot.waited_by) == (str(number), 2, "line")
+            assert not any(other.done() for other in waiting[number + 1 :])
+            history.append(Interval(start, time.monotonic()))
+        assert most_at_once(history) == 1
+        await line_up(nc, name, 0)
+
+
+@within(30)
+async def test_order_is_kept_among_many_slots_too(server: NatsServer, name: str) -> None:
+    """50 queue for 5 slots, on connections of their own, and hand them on by themselves."""
+    async with contextlib.AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connected(server.url)) for _each in range(5)]
+        nc = connections[0]
+        _manager, slots = await full(nc, name, limit=5)
+        starts: dict[int, Interval] = {}
+
+        async def one(number: int) -> None:
+            governor = Governor(name, connections[number % 5], interval=FOR_EVER)
+            starts[number] = await work(governor, f"{number}", 0.05, timeout=20)
+
+        working = []
+        for number in range(50):
+            working.append(asyncio.ensure_future(one(number)))
+            await line_up(nc, name, number + 1)
+        await asyncio.gather(*(slot.finish() for slot in slots))
+        await asyncio.gather(*working)
+        assert most_at_once(starts.values()) == 5
+        # Five at once start in any order; the next five come after all of them.
+        assert all(starts[number].start < starts[number + 10].start for number in range(40))
+
+
+@within(20)
+async def test_who_was_called_in_vain_stays_first(server: NatsServer, name: str) -> None:
+    """A newcomer takes the slot under its nose. Before 2.12, servers can only put it at the end."""
+    async with connected(server.url) as nc:
+        manager, [slot] = await full(nc, name)
+        async with queued(nc, name, "first in line") as first, queued(nc, name, "second", 1) as second:
+            # As if somebody had left, and somebody else had come.
+            await manager.line.raise_chances(1)
+
+            async def called() -> bool:
+                return bool((await consumer(nc, name))["ack_floor"]["consumer_seq"] == 1)
+
+            await until(called, 5, "the first was called, and was refused")
+            await line_up(nc, name, 2)
+            await slot.finish()
+            version = nc.connected_server_version
+            comes, waits = (first, second) if (version.major, version.minor) >= (2, 12) else (second, first)
+            assert (await gets_it(comes)).attempts == (3 if comes is first else 2)
+            assert not waits.done()
+
+
+@within(20)
+async def test_a_chance_whose_waiter_stands_still_goes_to_the_next(server: NatsServer, name: str) -> None:
+    """It is alive as far as the server can see, and does nothing with its chance."""
+    async with connected(server.url) as nc, connected(server.url) as still:
+        _manager, [slot] = await full(nc, name)
+        inbox = still.new_inbox()
+        await still.subscribe(inbox)
+        pull = f"$JS.API.CONSUMER.MSG.NEXT.GOVLINE_{name}.line"
+        await still.publish(pull, b'{"batch": 1, "group": "line", "priority": 5}', reply=inbox)
+        await line_up(nc, name, 1)
+        async with queued(nc, name, "next", 1) as following:
+            began = time.monotonic()
+            await slot.finish()
+            assert (await gets_it(following, 5)).seq == 2
+            assert time.monotonic() - began >= 0.4
+
+
+@within(20)
+async def test_who_has_gone_is_passed_over(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc, connected(server.url) as other:
+        _manager, [slot] = await full(nc, name)
+        async with queued(other, name, "goes"), queued(nc, name, "stays", 1) as stays:
+            await other.close()
+            await slot.finish()
+            assert (await gets_it(stays)).attempts == 2
+
+
+@within(20)
+async def test_who_gives_up_leaves_the_line(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        _manager, [slot] = await full(nc, name)
+        with pytest.raises(WaitTimeout, match="1 of 1 slots held") as caught:
+            await Governor(name, nc, interval=FOR_EVER).start("web01", timeout=0.2)
+        assert (caught.value.facts["attempts"], caught.value.facts["waited_by"]) == (2, "line")
+        async with queued(nc, name, "cancelled") as waiting:
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        await line_up(nc, name, 0)
+        await slot.finish()
+
+
+@pytest.mark.parametrize("way", ["a raised limit", "a reset", "an eviction"])
+@within(20)
+async def test_whatever_frees_a_slot_calls_the_next(server: NatsServer, name: str, way: str) -> None:
+    async with connected(server.url) as nc:
+        manager, slots = await full(nc, name, limit=2)
+        async with queued(nc, name, "a") as first, queued(nc, name, "b", 1) as second:
+            if way == "a raised limit":
+                await manager.set_limit(4)
+            elif way == "a reset":
+                await manager.reset()
+            else:
+                for slot in slots:
+                    await manager.evict(slot.seq)
+            assert [(await gets_it(each)).holder for each in (first, second)] == ["a", "b"]
+
+
+@within(20)
+async def test_an_entry_that_expires_is_noticed(server: NatsServer, name: str) -> None:
+    """By those in the line themselves, and in their order: expiry tells nobody."""
+    async with connected(server.url) as nc:
+        manager, _slots = await full(nc, name)
+        async with queued(nc, name, "a") as first, queued(nc, name, "b", 1) as second:
+            await manager.set_max_age(1)
+            assert (await gets_it(first, 6)).waited_by == "line"
+            assert not second.done()
+            assert (await gets_it(second, 6)).waited_by == "line"
+
+
+@within(20)
+async def test_a_slot_that_a_go_client_leaves_is_noticed(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        _manager, [slot] = await full(nc, name)
+        waiting = asyncio.ensure_future(Governor(name, nc, interval=0.2).start("web01"))
+        await line_up(nc, name, 1)
+        await ask(nc, f"STREAM.MSG.DELETE.{stream_name(name)}", {"seq": slot.seq})
+        assert (await gets_it(waiting, 5)).waited_by == "line"
+
+
+@within(20)
+async def test_a_governor_that_is_deleted_ends_the_wait(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager, _slots = await full(nc, name)
+        async with queued(nc, name, "web01") as waiting:
+            await manager.delete(force=True)
+            with pytest.raises(UnknownGovernor, match=f"^There is no governor '{name}'"):
+                await gets_it(waiting)
+
+
+@within(20)
+async def test_a_line_that_is_taken_away_and_given_back(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager, [slot] = await full(nc, name)
+        async with queued(nc, name, "web01") as waiting:
+            await manager.line.remove()
+            # By trying every quarter of a second, it looks for a line now and then.
+            await Manager.ensure(name, nc, limit=1)
+            await line_up(nc, name, 1)
+            assert not waiting.done()
+            await slot.finish()
+            assert (await gets_it(waiting)).waited_by == "line"
+
+
+@within(20)
+async def test_without_a_line_waiters_poll(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager, [slot] = await full(nc, name)
+        await manager.line.remove()
+        refused = asyncio.Event()
+        governor = Governor(name, nc, interval=0.05, on_refused=lambda _waiting: refused.set())
+        waiting = asyncio.ensure_future(governor.start("web01"))
+        await refused.wait()
+        await slot.finish()
+        assert (await gets_it(waiting)).waited_by == "polling"

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one who waits in the line does about what it sees when it looks at the governor."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    GovernorError,
+    NoVerdict,
+    UnknownGovernor,
+)
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
+    FakeStack,
+    FakeTime,
+    LineNats,
+    a_state,
+    governor,
+)
+
+CHANCE = "$GOVERNOR.line.g"
+FULL, ONE_EMPTY = a_state(2), a_state(1)
+
+
+def start(time: FakeTime, stack: FakeStack, nats: LineNats, timeout: float = 600, **options: Any) -> Slot:
+    return asyncio.run(governor(time, stack, nats, **options).start("web01", timeout=timeout))
+
+
+def failure(time: FakeTime, stack: FakeStack, nats: LineNats, timeout: float = 600, **options: Any) -> GovernorError:
+    with pytest.raises(GovernorError) as caught:
+        start(time, stack, nats, timeout, **options)
+    assert nats.receive is None, "it still listens"
+    return caught.value
+
+
+def test_an_empty_slot_that_stays_is_called_out_and_then_tried() -> None:
+    time, nats = FakeTime(), LineNats(waiting=3)
+    slot = start(time, FakeStack(None, 5, state=ONE_EMPTY), nats)
+    assert time.slept == [1, 0.25, 0.25]
+    assert (slot.waited_by, nats.count(CHANCE)) == ("line", 1)
+
+
+def test_as_many_chances_are_raised_as_slots_are_empty() -> None:
+    nats = LineNats()
+    start(FakeTime(), FakeStack(None, 5, state=a_state(1, limit=4)), nats)
+    assert nats.count(CHANCE) == 3
+
+
+def test_the_interval_is_that_of_the_looks() -> None:
+    time, nats = FakeTime(), LineNats()
+    time.at(1006, nats.send)
+    start(time, FakeStack(None, 5, state=FULL), nats, interval=2)
+    assert time.slept == [1, 2, 2, 2]
+
+
+def test_a_look_that_gets_no_answer_is_repeated_soon() -> None:
+    time, nats = FakeTime(), LineNats()
+    stack = FakeStack(None, 5, state=NoVerdict("no answer"))
+    time.set_at(1002.5, stack, now=ONE_EMPTY)
+    slot = start(time, stack, nats, subject="$GOVERNOR.campaign.g")
+    assert time.slept == [1, 1, 1, 0.25, 0.25]
+    assert slot.waited_by == "line"
+
+
+@pytest.mark.parametrize(("replicas", "attempts"), [(1, 2), (3, 3)])
+def test_a_refusal_of_a_replicated_governor_is_made_sure_once(replicas: int, attempts: int) -> None:
+    time, nats = FakeTime(), LineNats()
+    nats.beats(time)
+    stack = FakeStack(None, state=a_state(2, replicas=replicas))
+    assert failure(time, stack, nats, timeout=50).facts["attempts"] == attempts
+    assert len(set(stack.tokens)) == 1
+
+
+def test_each_refusal_of_a_replicated_governor_is_made_sure() -> None:
+    time, nats = FakeTime(), LineNats()
+    nats.beats(time)
+    tried: list[float] = []
+    time.at(1012, nats.send)
+    stack = FakeStack(None, state=a_state(2, replicas=3))
+    failure(time, stack, nats, timeout=50, on_refused=lambda _waiting: tried.append(time.now - 1000))
+    assert tried == [0, 10, 12, 22, 50]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_governor_that_is_gone_ends_the_wait(lost: bool) -> None:
+    """Noticed at a look, or at once when its line has gone with it."""
+    time, nats, stack = FakeTime(), LineNats(), FakeStack(None, state=FULL)
+    gone = UnknownGovernor("There is no governor 'g'.")
+    time.set_at(1002, stack, now=gone)
+    if lost:
+        time.at(1002, partial(nats.send, "409"))
+    error = failure(time, stack, nats)
+    assert (error, time.now) == (gone, 1002 if lost else 1006)
