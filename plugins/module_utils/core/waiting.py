@@ -11,7 +11,7 @@ import math
 from types import TracebackType
 
 from .backoff import Backoff
-from .errors import GovernorError, NoVerdict, PermissionRefused, PlaceLost
+from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
 from .line import Line
 from .lookout import Advice, Lookout
 from .place import Place
@@ -20,6 +20,9 @@ from .stack import Stack
 # Seconds between the tries of one who has no place in the line, and how often it looks for one.
 _TRY_EVERY = 0.25
 _JOIN_EVERY = 5.0
+
+# A server that has just started may not answer a look yet: that is no reason to give up.
+_NOT_NOW = (NoVerdict, JetStreamUnavailable)
 
 
 class Waiting:
@@ -99,7 +102,7 @@ class Waiting:
         self._line.js.logger.debug("%s", reason)
         self._barred = isinstance(reason, PermissionRefused)
         await self._leave(used=False)
-        with contextlib.suppress(NoVerdict, PermissionRefused):
+        with contextlib.suppress(*_NOT_NOW, PermissionRefused):
             await self._stack.state()
             if await self._line.queue() is None:
                 self._lookout.no_line()
@@ -136,7 +139,7 @@ class Waiting:
         """Whether what is seen asks for a try."""
         try:
             state, queue = await self._stack.state(), await self._line.queue()
-        except NoVerdict as exc:
+        except _NOT_NOW as exc:
             self._line.js.logger.debug("%s", exc)
             self._lookout.seen_nothing()
             return False

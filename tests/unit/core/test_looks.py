@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     GovernorError,
+    JetStreamUnavailable,
     NoVerdict,
     UnknownGovernor,
 )
@@ -98,3 +99,12 @@ def test_a_governor_that_is_gone_ends_the_wait(lost: bool) -> None:
         time.at(1002, partial(nats.send, "409"))
     error = failure(time, stack, nats)
     assert (error, time.now) == (gone, 1002 if lost else 1006)
+
+
+def test_a_look_that_finds_no_jetstream_ends_no_wait() -> None:
+    """A server that has just started may not answer yet."""
+    time, nats = FakeTime(), LineNats()
+    stack = FakeStack(None, 5, state=JetStreamUnavailable("no JetStream answers"))
+    time.at(1006, nats.send)
+    slot = asyncio.run(governor(time, stack, nats, subject="$GOVERNOR.campaign.g").start("web01", timeout=20))
+    assert (slot.waited, slot.waited_by) == (6, "line")
