@@ -76,7 +76,11 @@ def _hand_overs(found: HandingOver, axes: Axes, name: str) -> None:
         axes.plot(middle, heights, "o", color=_COLOURS[index], markersize=5)
         axes.plot(nearly_all, heights, "|", color=_COLOURS[index], markersize=9)
     axes.axvline(handing_over.HAND_OVER[runs[0].stage.replicas] * 1e3, color="black", linewidth=0.8, linestyle=":")
-    _finish(axes, f"Hand-over, median and p99 (ms)\n{name}", [str(work) for work in handing_over.WORKLOADS])
+    _finish(
+        axes,
+        f"Hand-over, median and p99 (ms; dotted: the goal with a line)\n{name}",
+        [str(work) for work in handing_over.WORKLOADS],
+    )
     axes.set_xscale("log")
     axes.set_xlim(0.5, 10_000)
     axes.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
@@ -89,7 +93,7 @@ def _idle(found: Idle, axes: Axes, name: str) -> None:
         bars = axes.barh([index], [rates[column]], 0.7, label=column, color=_COLOURS[index])
         axes.bar_label(bars, [f"{rates[column]:,.1f}"], padding=2, fontsize=7)
     axes.axvline(idle.GOAL, color="black", linewidth=0.8, linestyle=":")
-    _finish(axes, f"Requests a second of {idle.WAITERS:,} idle waiters\n{name}", _COLUMNS)
+    _finish(axes, f"Requests a second of {idle.WAITERS:,} idle waiters (dotted: the goal)\n{name}", _COLUMNS)
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(0, 50_000)
     axes.set_xticks([0, 1, 10, 100, 1000, 10_000], ["0", "1", "10", "100", "1,000", "10,000"])

@@ -78,9 +78,12 @@ class Report:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.picture = folder / "picture.svg"
         self._began = time.monotonic()
         self._file = folder / "tables.md"
         self._file.write_text("", encoding="utf-8")
+        # That of another run.
+        self.picture.unlink(missing_ok=True)
 
     def tell(self, text: str) -> None:
         print(f"{text}\n", flush=True)
@@ -118,5 +121,5 @@ def _draw(found: list[Found], report: Report) -> None:
         # Imported here: only a picture needs matplotlib, which is slow to import.
         from ansible_collections.jetstream.governor.tests.benchmarks.picture import draw
 
-        draw(report.folder / "picture.svg", handed_over, idled)
+        draw(report.picture, handed_over, idled)
     print(f"Written to {report.folder}: {', '.join(sorted(path.name for path in report.folder.iterdir()))}", flush=True)
