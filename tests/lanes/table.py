@@ -20,7 +20,7 @@ OLDEST = "3.9"
 MODULE_TARGETS = ("governor_stream", "governor_slot", "governor_info")
 NEWEST_ALONE = ("role_governed", "role_nats_server")
 """Integration targets that take long and stand on what all lines of ansible-core have passed."""
-AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "role_governors", *NEWEST_ALONE)
+AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "playbooks", "role_governors", *NEWEST_ALONE)
 """Those that the lines between the oldest and the newest go without."""
 TESTS = "tests"
 """The environment that the lanes of plain pytest share."""
