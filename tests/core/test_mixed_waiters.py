@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import random
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,7 +14,8 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.support.client import ask, connected, within
+from ansible_collections.jetstream.governor.tests.benchmarks.choria import Reference
+from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 from ansible_collections.jetstream.governor.tests.support.workers import work
@@ -35,17 +34,13 @@ authorization {
 """
 
 
-async def work_as_choria(nc: Client, manager: Manager, holder: str) -> Interval:
+async def work_as_choria(nc: Client, name: str, holder: str) -> Interval:
     """Publish until it is taken, work, delete the entry; nobody is told."""
-    while True:
-        ack = json.loads((await nc.request(manager.subject, holder.encode(), timeout=5)).data)
-        if "error" not in ack:
-            break
-        await asyncio.sleep(INTERVAL * random.uniform(0.5, 1.5))
+    held = await Reference(INTERVAL, varied=True).enter(nc, name, holder, lambda: None)
     start = time.monotonic()
     await asyncio.sleep(HOLD)
     interval = Interval(start, time.monotonic())
-    await ask(nc, f"STREAM.MSG.DELETE.{manager.stream}", {"seq": ack["seq"]})
+    await held.leave()
     return interval
 
 
@@ -59,7 +54,7 @@ async def test_the_cap_holds_and_everybody_gets_a_turn(tmp_path: Path, name: str
             kinds: dict[str, Callable[[str], Awaitable[Interval]]] = {
                 "in the line": lambda holder: work(in_line, holder, HOLD, timeout=50),
                 "barred": lambda holder: work(polling, holder, HOLD, timeout=50),
-                "Choria": lambda holder: work_as_choria(choria, manager, holder),
+                "Choria": lambda holder: work_as_choria(choria, name, holder),
             }
             history: dict[str, list[Interval]] = {kind: [] for kind in kinds}
 

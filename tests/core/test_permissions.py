@@ -169,24 +169,14 @@ async def test_who_may_not_wait_in_the_line_polls(guarded: NatsServer, name: str
         assert (await waiting).seq == 2
 
 
+@pytest.mark.parametrize("waiter", ["all", "no_chance"])
 @within(20)
-async def test_who_may_not_raise_chances_holds_nobody_up(guarded: NatsServer, name: str) -> None:
-    """Those who wait notice, and tell each other."""
-    async with connected(url(guarded, "all")) as nc, connected(url(guarded, "no_chance")) as mute:
+async def test_who_may_not_raise_chances_holds_nobody_up(guarded: NatsServer, name: str, waiter: str) -> None:
+    """Those who wait notice, and tell each other; when nobody may, who waits tries."""
+    async with connected(url(guarded, waiter)) as nc, connected(url(guarded, "no_chance")) as mute:
         await Manager.create(name, nc, limit=1, max_age=60)
         slot = await Governor(name, mute).start("first", timeout=0)
         waiting = asyncio.ensure_future(Governor(name, nc, interval=0.3).start("web01", timeout=10))
-        await line_up(nc, name, 1)
-        assert await slot.finish() is True
-        assert (await waiting).waited_by == "line"
-
-
-@within(20)
-async def test_when_nobody_may_raise_chances_who_waits_tries(guarded: NatsServer, name: str) -> None:
-    async with connected(url(guarded, "all")) as nc, connected(url(guarded, "no_chance")) as mute:
-        await Manager.create(name, nc, limit=1, max_age=60)
-        slot = await Governor(name, mute).start("first", timeout=0)
-        waiting = asyncio.ensure_future(Governor(name, mute, interval=0.3).start("web01", timeout=10))
         await line_up(nc, name, 1)
         assert await slot.finish() is True
         assert (await waiting).waited_by == "line"

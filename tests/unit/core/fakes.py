@@ -14,7 +14,9 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Callable, NamedTuple, Optional, Union, cast
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
@@ -221,3 +223,16 @@ def governor(time: FakeTime, stack: FakeStack, nats: Optional[FakeNats] = None, 
     stack.js = made.js
     made.stack = cast(Stack, stack)
     return made
+
+
+def start(time: FakeTime, stack: FakeStack, nats: FakeNats, timeout: float = 600, **options: Any) -> Slot:
+    """Wait over that connection until the stack has a slot."""
+    return asyncio.run(governor(time, stack, nats, **options).start("web01", timeout=timeout))
+
+
+def failure(time: FakeTime, stack: FakeStack, nats: FakeNats, timeout: float = 600, **options: Any) -> GovernorError:
+    """What ends the wait; nothing listens any more then."""
+    with pytest.raises(GovernorError) as caught:
+        start(time, stack, nats, timeout, **options)
+    assert nats.receive is None, "it still listens"
+    return caught.value

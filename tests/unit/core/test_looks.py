@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
-    GovernorError,
     JetStreamUnavailable,
     NoVerdict,
     UnknownGovernor,
@@ -23,22 +20,13 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeTime,
     LineNats,
     a_state,
+    failure,
     governor,
+    start,
 )
 
 CHANCE = "$GOVERNOR.line.g"
 FULL, ONE_EMPTY = a_state(2), a_state(1)
-
-
-def start(time: FakeTime, stack: FakeStack, nats: LineNats, timeout: float = 600, **options: Any) -> Slot:
-    return asyncio.run(governor(time, stack, nats, **options).start("web01", timeout=timeout))
-
-
-def failure(time: FakeTime, stack: FakeStack, nats: LineNats, timeout: float = 600, **options: Any) -> GovernorError:
-    with pytest.raises(GovernorError) as caught:
-        start(time, stack, nats, timeout, **options)
-    assert nats.receive is None, "it still listens"
-    return caught.value
 
 
 def test_an_empty_slot_that_stays_is_called_out_and_then_tried() -> None:

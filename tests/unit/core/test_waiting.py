@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any, Optional
 
 import pytest
 from nats.errors import ConnectionClosedError
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
-    GovernorError,
     PermissionRefused,
     WaitTimeout,
 )
@@ -26,24 +23,14 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeTime,
     LineNats,
     a_state,
+    failure,
     full_until,
-    governor,
+    start,
 )
 
 SUBJECT = "$GOVERNOR.campaign.g"
 PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVLINE_g.line"
 FULL = a_state(2)
-
-
-def start(time: FakeTime, stack: FakeStack, nats: FakeNats, timeout: float = 600, **options: Any) -> Slot:
-    return asyncio.run(governor(time, stack, nats, **options).start("web01", timeout=timeout))
-
-
-def failure(time: FakeTime, stack: FakeStack, nats: FakeNats, timeout: float = 600, **options: Any) -> GovernorError:
-    with pytest.raises(GovernorError) as caught:
-        start(time, stack, nats, timeout, **options)
-    assert nats.receive is None, "it still listens"
-    return caught.value
 
 
 def test_without_a_line_the_governor_is_polled() -> None:
