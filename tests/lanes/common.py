@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from places import DIST, HERE, PYTHONS, ROOT, TREE, VENVS, copy_of, server_binary
@@ -39,9 +40,16 @@ def copy_tree(lane: str) -> Step:
     return Step("copy", script("copy_tree.py", str(copy_of(lane))), 60, setup=True)
 
 
-def pytest(name: str, venv: str, folder: str, bound: float, server: str = "newest") -> Step:
-    """Run a folder of tests in the checkout itself, which is seen as ansible_collections.jetstream.governor."""
+def pytest(
+    name: str, venv: str, folder: str, bound: float, server: str = "newest", older: Mapping[str, str] | None = None
+) -> Step:
+    """Run a folder of tests in the checkout itself, which is seen as ansible_collections.jetstream.governor.
+
+    ``older`` are the servers that the tests may start beside ``server``, such as {"2.10": "2.10.26"}.
+    """
     env = {**path_with(venv), "PYTHONPATH": str(TREE), "NATS_SERVER": str(server_binary(server))}
+    for line, version in (older or {}).items():
+        env[f"NATS_SERVER_{line.replace('.', '_')}"] = str(server_binary(version))
     return Step(name, [in_venv(venv, "python"), "-m", "pytest", folder], bound, env=env)
 
 

