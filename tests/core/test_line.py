@@ -11,7 +11,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import AlreadyExists, ConfigRefused
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.line import chances, consumer
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
@@ -34,7 +34,7 @@ async def test_it_is_made_with_the_governor(server: NatsServer, name: str) -> No
         stream = (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]
         assert stream["subjects"] == [f"$GOVERNOR.line.{name}"]
         assert (stream["retention"], stream["discard"]) == ("workqueue", "old")
-        assert (stream["max_msgs"], stream["max_age"], stream["num_replicas"]) == (7, 10e9, 1)
+        assert (stream["max_msgs"], stream["max_age"], stream["num_replicas"]) == (1000, 10e9, 1)
         queue = (await consumer(nc, name))["config"]
         assert (queue["ack_policy"], queue["ack_wait"], queue["max_deliver"]) == ("explicit", 5e8, -1)
         assert queue["max_waiting"] >= 10_000
@@ -46,8 +46,9 @@ async def test_it_is_made_with_the_governor(server: NatsServer, name: str) -> No
 async def test_it_is_changed_and_removed_with_the_governor(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=7, max_age=60)
+        made = (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]
         await manager.set_limit(3)
-        assert (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]["max_msgs"] == 3
+        assert (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"] == made
         assert (await Manager.load(name, nc, see_line=True)).config.line is True
         await manager.delete()
         assert await manager.line.exists() is False
@@ -72,7 +73,7 @@ async def test_a_governor_that_somebody_else_made_gets_one(server: NatsServer, n
         assert (await Manager.ensure(name, nc, limit=1)).changes == (Change("line", False, True),)
         assert (await made.line.queue()) is not None
         await made.set_limit(2)
-        assert (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]["max_msgs"] == 2
+        assert (await Manager.ensure(name, nc, limit=2)).changes == ()
 
 
 @within(20)
@@ -83,13 +84,13 @@ async def test_a_setter_makes_none(server: NatsServer, name: str) -> None:
         assert await manager.line.exists() is False
 
 
-@pytest.mark.parametrize("broken", ["no consumer", "another limit", "another consumer"])
+@pytest.mark.parametrize("broken", ["no consumer", "another bound", "another consumer"])
 @within(20)
 async def test_one_that_is_not_in_order_is_mended(server: NatsServer, name: str, broken: str) -> None:
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=4, max_age=60)
         stream = (await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["config"]
-        if broken == "another limit":
+        if broken == "another bound":
             await ask(nc, f"STREAM.UPDATE.GOVLINE_{name}", {**stream, "max_msgs": 9})
         else:
             await ask(nc, f"CONSUMER.DELETE.GOVLINE_{name}.line")
@@ -134,12 +135,23 @@ async def test_every_way_to_free_a_slot_raises_a_chance(server: NatsServer, name
 
 
 @within(20)
-async def test_chances_are_no_more_than_the_limit(server: NatsServer, name: str) -> None:
+async def test_only_so_many_chances_are_kept(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
-        await Manager.create(name, nc, limit=2, max_age=60)
-        for _each in range(5):
-            await (await Governor(name, nc).start("web01", timeout=0)).finish()
-        await the_line_has(server.url, name, 2)
+        manager = await Manager.create(name, nc, limit=2, max_age=60)
+        for _each in range(2):
+            await manager.line.raise_chances(600)
+        await the_line_has(server.url, name, 1000)
+
+
+@within(20)
+async def test_a_limit_that_somebody_else_changed_leaves_it_in_order(server: NatsServer, name: str) -> None:
+    """Choria knows nothing of the line."""
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        await ask(nc, f"STREAM.UPDATE.GOVERNOR_{name}", {**await stored_config(nc, name), "max_msgs": 40})
+        assert (await Manager.load(name, nc, see_line=True)).config.line is True
+        await manager.line.raise_chances(40)
+        await the_line_has(server.url, name, 40)
 
 
 @within(20)

@@ -17,7 +17,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
-from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
 from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -189,6 +189,24 @@ async def test_a_slot_that_a_go_client_leaves_is_noticed(server: NatsServer, nam
         await line_up(nc, name, 1)
         await ask(nc, f"STREAM.MSG.DELETE.{stream_name(name)}", {"seq": slot.seq})
         assert (await gets_it(waiting, 5)).waited_by == "line"
+
+
+@within(60)
+async def test_a_limit_that_somebody_else_raises_is_used_under_a_long_queue(server: NatsServer, name: str) -> None:
+    """Choria raises it and tells nobody in the line; what the added slots' holders leave is handed on at once."""
+    async with connected(server.url) as nc:
+        await full(nc, name)
+        governor, many, limit = Governor(name, nc), 120, 40
+        waiting = [asyncio.ensure_future(work(governor, f"{each}", 0.2, timeout=50)) for each in range(many)]
+        await line_up(nc, name, many)
+        raised = time.monotonic()
+        await ask(nc, f"STREAM.UPDATE.{stream_name(name)}", {**await stored_config(nc, name), "max_msgs": limit})
+        history: list[Interval] = await asyncio.gather(*waiting)
+        # The first 39 of them are called by those who look; one of 120 does about five times a second.
+        assert sorted(each.start for each in history)[limit - 2] - raised < SOON
+        # Three rounds of 0.2 s on 39 slots, and a fourth for the last three.
+        assert max(each.end for each in history) - raised < SOON + 3
+        assert most_at_once(history) <= limit - 1
 
 
 @within(20)

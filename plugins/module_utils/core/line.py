@@ -23,7 +23,8 @@ CONSUMER = "line"
 # An unused chance is of use to those who join at the same moment, and while it is handed on from one who has died.
 _CHANCE_LIVES = 10.0
 
-# For a limit that is raised by a million; those who wait notice the rest.
+# As many are raised at once, and kept, at most; those who wait notice the rest. Not the governor's limit: others change
+# that without knowing of the line.
 _MOST_CHANCES = 1000
 
 # A try takes milliseconds. Who has not tried by then is taken to be dead, and the next in line gets the chance.
@@ -59,7 +60,7 @@ class Line:
             return None
         return Queue(int(info["num_waiting"]), int(info["delivered"]["consumer_seq"]))
 
-    async def condition(self, limit: int, replicas: int) -> bool | None:
+    async def condition(self, replicas: int) -> bool | None:
         """True: there, as ``make`` would make it; False: not there; None: there, but not in order."""
         stream = await self._seen()
         if stream is None:
@@ -68,17 +69,17 @@ class Line:
             consumer = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
         except NoLine:
             return None
-        as_made = _contains(stream["config"], self._stream(limit, replicas))
+        as_made = _contains(stream["config"], self._stream(replicas))
         return True if as_made and _contains(consumer["config"], self._consumer()) else None
 
     async def exists(self) -> bool:
         """Whether its stream is there."""
         return await self._seen() is not None
 
-    async def make(self, limit: int, replicas: int) -> None:
+    async def make(self, replicas: int) -> None:
         """Create it, or bring it into form; who waits in it stays there. Raises ConfigRefused and others."""
         what = "Could not make"
-        wanted = self._stream(limit, replicas)
+        wanted = self._stream(replicas)
         try:
             info = await self._repeat(f"STREAM.CREATE.{self.stream}", what, wanted)
         except AlreadyExists:
@@ -108,7 +109,7 @@ class Line:
             for _each in range(min(count, _MOST_CHANCES)):
                 await self.js.nc.publish(self._subject)
 
-    def _stream(self, limit: int, replicas: int) -> Json:
+    def _stream(self, replicas: int) -> Json:
         return {
             "name": self.stream,
             "description": f"The line of governor {self.name}",
@@ -116,7 +117,7 @@ class Line:
             "retention": "workqueue",
             "storage": "file",
             "discard": "old",
-            "max_msgs": limit,
+            "max_msgs": _MOST_CHANCES,
             "max_age": round(_CHANCE_LIVES * 1e9),
             "duplicate_window": round(_CHANCE_LIVES * 1e9),
             "num_replicas": replicas,

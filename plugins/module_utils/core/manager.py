@@ -51,7 +51,7 @@ class Manager:
         js = jetstream(nc)
         manager = cls(js, await js.until_verdict(Stack(name, js).state))
         if see_line:
-            manager.has_line = await manager.line.condition(manager.limit, manager.replicas)
+            manager.has_line = await manager.line.condition(manager.replicas)
         return manager
 
     @classmethod
@@ -112,7 +112,7 @@ class Manager:
     async def _follow(self, steps: Plan) -> None:
         """Bring the line after what the governor has become."""
         if self.has_line:
-            await self.line.make(self.limit, self.replicas)
+            await self.line.make(self.replicas)
         elif self.has_line is False and steps.before is not None and steps.before.line is not False:
             await self.line.remove()
         if steps.before is not None:
@@ -240,7 +240,7 @@ class Manager:
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
-        self.has_line = await self.line.condition(self.limit, self.replicas)
+        self.has_line = await self.line.condition(self.replicas)
         changed = await self.apply(plan(self.name, self.config, desired), self.js, self, force)
         self.state, self.changes, self.has_line = changed.state, changed.changes, changed.has_line
 
