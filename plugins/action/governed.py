@@ -170,7 +170,7 @@ class _Under:
         """In the middle of anything: the work may have the locks that it takes to show a warning."""
         if self._options["release"] == "always":
             with contextlib.suppress(GovernorError):
-                self._hold.leave()
+                self._hold.leave(self._interruptions)
 
     def _leave(self, failed: bool) -> Result:
         """Give the slot back, if it is to be given back; what is to be told of it."""
@@ -178,7 +178,7 @@ class _Under:
         if release == "never" or (release == "on_success" and failed):
             return self._hold.keep()
         try:
-            lost = not self._hold.leave()
+            lost = not self._hold.leave(self._interruptions)
         except GovernorError as exc:
             display.warning(f"The slot could not be given back; max_age ends it. {redact(str(exc))}")
             return {**self._hold.facts(), "released": False}

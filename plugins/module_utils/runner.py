@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sys
@@ -75,10 +76,12 @@ def _ways_out(package: str) -> str:
 
 
 async def _until_interrupted(settings: Settings, work: Work) -> dict[str, Any]:
-    # A cancelled campaign takes back what it has begun; a killed one could leave an entry behind.
+    # A cancelled campaign takes back what it has begun; a killed one could leave an entry behind. It is cancelled once,
+    # however often that is asked for: what it takes back is not to be cut short.
     task = asyncio.ensure_future(_connected_work(settings, work))
+    stop = functools.cache(task.cancel)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     return await task
 
 

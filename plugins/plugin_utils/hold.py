@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..module_utils.connection import connected
 from ..module_utils.core.campaign import Governor, Slot
 from ..module_utils.core.durations import format_duration
-from ..module_utils.core.errors import GovernorError, UnknownGovernor
+from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
 from ..module_utils.core.jetstream import JetStream
 from ..module_utils.core.line import Line
 from ..module_utils.core.stack import Stack
@@ -33,6 +34,9 @@ _TELL_EVERY = 10.0
 
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
+
+# How long it is tried to give a slot back: the machine of a single server may take so long to start again.
+_GIVE_BACK_WITHIN = 60.0
 
 _HOW = {"line": "in its line", "polling": "by trying, without a line"}
 
@@ -72,13 +76,13 @@ class Hold:
         except BaseException:
             # It came in the last moment.
             with contextlib.suppress(GovernorError):
-                self.leave()
+                self.leave(interruptions)
             raise
 
-    def leave(self) -> bool:
+    def leave(self, interruptions: Interruptions) -> bool:
         """Give the slot back; False when it was lost before. Raises GovernorError when it could not be given back."""
         slot = self._ended()
-        return slot is None or asyncio.run(self._finish(slot))
+        return slot is None or asyncio.run(self._leave(slot, interruptions))
 
     def keep(self) -> dict[str, Any]:
         """Leave the slot to max_age; what is to be told of it."""
@@ -98,10 +102,12 @@ class Hold:
 
     async def _wait(self, interruptions: Interruptions) -> None:
         loop, campaign = asyncio.get_running_loop(), asyncio.ensure_future(self._campaign())
-        with interruptions.waiting(lambda: loop.call_soon_threadsafe(campaign.cancel)):
+        # Once, however often it is told: what it takes back then is not to be cut short.
+        stop = functools.cache(campaign.cancel)
+        with interruptions.waiting(lambda: loop.call_soon_threadsafe(stop)):
             while not (await asyncio.wait([campaign], timeout=_LOOK_EVERY))[0]:
                 if _orphaned():
-                    campaign.cancel()
+                    stop()
             if _orphaned():
                 raise Orphaned("ansible-playbook is gone: stopped waiting, and did not start the work.")
             await campaign
@@ -154,17 +160,24 @@ class Hold:
         )
         return f"{line}, oldest {oldest.shown} {format_duration(oldest.age(state.now))}" if oldest else line
 
+    async def _leave(self, slot: Slot, interruptions: Interruptions) -> bool:
+        finishing = asyncio.ensure_future(self._finish(slot))
+        while not (await asyncio.wait([finishing], timeout=_LOOK_EVERY))[0]:
+            if interruptions.overdue:
+                raise NoVerdict("No server has answered, and the process was told to end.")
+        return finishing.result()
+
     async def _finish(self, slot: Slot) -> bool:
         async def once() -> bool:
             async with connected(self.request.settings) as js:
                 try:
-                    return await slot.over(js).finish()
+                    # Only what was not sent is begun anew, over another connection.
+                    return await slot.over(replace(js, patience=_GIVE_BACK_WITHIN)).finish()
                 except UnknownGovernor:
                     return False
 
         timing = Timing()
-        patience = JetStream.patience
-        return await timing.until_verdict(once, patience, timing.clock() + patience)
+        return await timing.until_verdict(once, 0.0, timing.clock() + _GIVE_BACK_WITHIN)
 
 
 async def _in_line(waiting: Waiting, line: Line) -> str:

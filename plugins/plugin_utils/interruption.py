@@ -11,8 +11,11 @@ before that nothing catches SIGTERM. ``finally`` blocks do not run either way. A
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Optional
@@ -20,6 +23,9 @@ from typing import Any, Optional
 from .local_work import end_local_work
 
 _TO_END = (signal.SIGINT, signal.SIGTERM)
+
+# How long a process that was told to end may go on trying to give its slot back.
+_GIVE_UP_AFTER = 15.0
 
 
 class Interrupted(BaseException):
@@ -31,13 +37,21 @@ class Interruptions:
 
     In the wait a signal wakes the waiter. At work it ends the local work, then the slot is given back, then the process
     ends; but the alarm raises what it raises without a slot. At any other moment it is put off to the context's end.
+    Processes that the work has forked inherit the handler, and not the slot: they do what the signal was to do.
     """
 
     def __init__(self) -> None:
+        self._pid = os.getpid()
         self._came: Optional[int] = None
+        self._told_to_end = math.inf
         self._saved: dict[int, Any] = {}
         self._wake: Callable[[], Any] = _nothing
         self._give_back: Optional[Callable[[], Any]] = None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the process was told to end so long ago that it gives up what it still tries."""
+        return time.monotonic() >= self._told_to_end + _GIVE_UP_AFTER
 
     def __enter__(self) -> Interruptions:
         _lead_a_session()
@@ -71,7 +85,7 @@ class Interruptions:
 
     @contextlib.contextmanager
     def working(self, give_back: Callable[[], Any]) -> Iterator[None]:
-        """A signal ends the work. ``give_back`` must not be in need of what the work was doing at that moment."""
+        """A signal ends the work. ``give_back`` is called in a thread, in the midst of what the work was doing."""
         self._give_back = give_back
         try:
             if self._came is not None:
@@ -81,17 +95,33 @@ class Interruptions:
             self._give_back = None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        give_back, self._give_back = self._give_back, None
-        if give_back is None:
-            self._came = self._came or number
-            self._wake()
-            return
-        if number in _TO_END:
-            end_local_work()
-            give_back()
-        # Whatever else came in the meantime ends the same process.
-        self._came = None
-        self._do_as_saved(number, frame)
+        give_back = self._give_back
+        if os.getpid() != self._pid:
+            self._do_as_saved(number, frame)
+        elif give_back is None:
+            self._put_off(number)
+        else:
+            self._end_work(give_back, number, frame)
+
+    def _put_off(self, number: int) -> None:
+        # To end is more than to have taken too long.
+        if self._came not in _TO_END:
+            self._came = number
+            if number in _TO_END:
+                self._told_to_end = time.monotonic()
+        self._wake()
+
+    def _end_work(self, give_back: Callable[[], Any], number: int, frame: FrameType | None) -> None:
+        try:
+            if number in _TO_END:
+                # What comes from now on is put off.
+                self._give_back = None
+                end_local_work()
+                _in_a_thread(give_back)
+        finally:
+            # Whatever else came in the meantime ends the same process.
+            self._came = None
+            self._do_as_saved(number, frame)
 
     def _do_as_saved(self, number: int, frame: FrameType | None) -> None:
         handler = self._saved[number]
@@ -104,6 +134,14 @@ class Interruptions:
 
 def _nothing() -> None:
     pass
+
+
+def _in_a_thread(give_back: Callable[[], Any]) -> None:
+    # In this one the work may be running an event loop, and there is no other beside it. A fork would be no better: it
+    # waits for locks that the interrupted work holds, and without a bound.
+    thread = threading.Thread(target=give_back, daemon=True)
+    thread.start()
+    thread.join(_GIVE_UP_AFTER)
 
 
 def _lead_a_session() -> None:

@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A slot around work: what ends the wait, and how long it is tried to give the slot back. No server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Callable, Optional, cast
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
+from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, Orphaned, Request
+from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
+
+
+class FakeInterruptions:
+    """So many ``signals`` come soon after the wait began, 10 ms after one another."""
+
+    def __init__(self, signals: int = 0, overdue: bool = False) -> None:
+        self.overdue = overdue
+        self._signals = signals
+
+    @contextlib.contextmanager
+    def waiting(self, wake: Callable[[], Any]) -> Iterator[None]:
+        for number in range(self._signals):
+            asyncio.get_running_loop().call_later(0.02 + number / 100, wake)
+        try:
+            yield
+        finally:
+            if self._signals:
+                raise Interrupted
+
+
+class Campaign:
+    """In place of a real one: waits, and takes its time to take back what it has begun."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.taken_back = False
+
+    async def run(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            await self._take_back()
+            raise
+
+    async def _take_back(self) -> None:
+        try:
+            await asyncio.sleep(0.1)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        self.taken_back = True
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.01)
+
+
+def a_hold() -> Hold:
+    settings = Settings(servers=("nats://h",))
+    return Hold(Request("g", "web01", "r/web01", 30, None, None, settings, lambda _line: None, lambda _line: None))
+
+
+@pytest.mark.parametrize("orphaned", [True, False])
+def test_however_often_a_waiter_is_told_to_end_it_is_cancelled_once(
+    monkeypatch: pytest.MonkeyPatch, orphaned: bool
+) -> None:
+    """An orphan tells it to itself at every look, others are told by signals."""
+    hold, campaign = a_hold(), Campaign()
+    monkeypatch.setattr(hold, "_campaign", campaign.run)
+    monkeypatch.setattr(module, "_orphaned", lambda: orphaned)
+    with pytest.raises(Orphaned if orphaned else Interrupted):
+        hold.enter(cast(Interruptions, FakeInterruptions(signals=0 if orphaned else 3)))
+    assert (campaign.cancelled, campaign.taken_back) == (1, True)
+
+
+def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: bool = False) -> Optional[bool]:
+    """Give a slot back where nobody answers before then, so many seconds from now."""
+    back = time.monotonic() + comes_back_after
+
+    @contextlib.asynccontextmanager
+    async def connected(_settings: Settings) -> AsyncIterator[JetStream]:
+        if time.monotonic() < back:
+            raise CannotConnect("Could not connect.")
+        yield JetStream(nc=cast(Any, None))
+
+    class FakeSlot:
+        def over(self, _js: object) -> FakeSlot:
+            return self
+
+        async def finish(self) -> bool:
+            return True
+
+    monkeypatch.setattr(module, "connected", connected)
+    hold = a_hold()
+    hold.slot = cast(Slot, FakeSlot())
+    return hold.leave(cast(Interruptions, FakeInterruptions(overdue=overdue)))
+
+
+def test_a_slot_is_given_back_when_the_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module._GIVE_BACK_WITHIN == 60
+    assert leaving(monkeypatch, comes_back_after=0.3) is True
+
+
+def test_it_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_GIVE_BACK_WITHIN", 0.2)
+    with pytest.raises(NoVerdict, match=r"^Could not connect\.$"):
+        leaving(monkeypatch, comes_back_after=60)
+
+
+def test_a_process_that_was_told_to_end_gives_up_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+    with pytest.raises(NoVerdict, match="the process was told to end"):
+        leaving(monkeypatch, comes_back_after=60, overdue=True)
+    assert time.monotonic() - began < 10

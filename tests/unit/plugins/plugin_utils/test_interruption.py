@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One handler for all signals around a slot: what each does, when it comes, however often it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.plugin_utils import interruption
+from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+
+
+class TookTooLong(BaseException):
+    """What the alarm of a task's timeout raises."""
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What was done, in order. The handlers that were there before take note, and the alarm's raises."""
+    told: list[str] = []
+
+    def end(number: int, _frame: object) -> None:
+        told.append(signal.Signals(number).name)
+
+    def alarm(number: int, frame: object) -> None:
+        end(number, frame)
+        raise TookTooLong
+
+    before = {number: signal.signal(number, alarm if number == signal.SIGALRM else end) for number in NUMBERS}
+    # This process leads no session of its own, and others than the work's belong to it.
+    monkeypatch.setattr(interruption, "_lead_a_session", lambda: None)
+    monkeypatch.setattr(interruption, "end_local_work", lambda: told.append("work ended"))
+    yield told
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def comes(*numbers: signal.Signals) -> None:
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_at_work_the_slot_is_given_back_between_the_ends_of_work_and_process(
+    done: list[str], number: signal.Signals
+) -> None:
+    with Interruptions() as interruptions:
+        with interruptions.working(lambda: done.append("given back")):
+            comes(number)
+        assert done == ["work ended", "given back", number.name]
+    assert len(done) == 3
+
+
+def test_also_in_the_midst_of_an_event_loop(done: list[str]) -> None:
+    async def give_back() -> None:
+        await asyncio.sleep(0)
+        done.append("given back")
+
+    async def work() -> None:
+        comes(signal.SIGTERM)
+        await asyncio.sleep(0)
+
+    with Interruptions() as interruptions, interruptions.working(lambda: asyncio.run(give_back())):
+        asyncio.run(work())
+    assert done == ["work ended", "given back", "SIGTERM"]
+
+
+def test_more_signals_while_it_is_given_back(done: list[str]) -> None:
+    def give_back() -> None:
+        comes(signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+        done.append("given back")
+
+    with Interruptions() as interruptions, interruptions.working(give_back):
+        comes(signal.SIGTERM)
+    assert done == ["work ended", "given back", "SIGTERM"]
+
+
+def test_a_process_that_is_told_to_end_does_not_wait_for_ever(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "_GIVE_UP_AFTER", 0.05)
+    answer = threading.Event()
+    with Interruptions() as interruptions, interruptions.working(answer.wait):
+        comes(signal.SIGTERM)
+        assert done == ["work ended", "SIGTERM"]
+        answer.set()
+
+
+def test_what_goes_wrong_there_hides_no_signal(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with Interruptions() as interruptions, interruptions.working(lambda: None):
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            comes(signal.SIGTERM)
+        assert done == ["work ended", "SIGTERM"]
+
+
+def test_the_alarm_at_work_raises_and_leaves_the_slot_to_the_worker(done: list[str]) -> None:
+    with Interruptions() as interruptions:
+        with pytest.raises(TookTooLong), interruptions.working(lambda: done.append("given back")):
+            comes(signal.SIGALRM)
+        assert done == ["SIGALRM"]
+
+
+def test_work_that_swallows_the_alarm_can_still_be_ended(done: list[str]) -> None:
+    """As event loops do with what is raised in a callback."""
+    with Interruptions() as interruptions, interruptions.working(lambda: done.append("given back")):
+        with pytest.raises(TookTooLong):
+            comes(signal.SIGALRM)
+        comes(signal.SIGTERM)
+    assert done == ["SIGALRM", "work ended", "given back", "SIGTERM"]
+
+
+def test_what_the_work_has_forked_does_not_give_the_slot_back(done: list[str]) -> None:
+    with Interruptions() as interruptions, interruptions.working(lambda: done.append("given back")):
+        child = os.fork()
+        if child == 0:
+            comes(signal.SIGTERM)
+            os._exit(0 if done == ["SIGTERM"] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def wait_while_there_come(done: list[str], *numbers: signal.Signals) -> None:
+    with Interruptions() as interruptions, interruptions.waiting(lambda: done.append("woken")):
+        comes(*numbers)
+        assert set(done) == {"woken"}
+
+
+@pytest.mark.parametrize("more", [(), (signal.SIGTERM,), (signal.SIGINT, signal.SIGALRM)], ids=len)
+def test_in_the_wait_it_wakes_the_waiter_and_is_done_in_the_end(
+    done: list[str], more: tuple[signal.Signals, ...]
+) -> None:
+    with pytest.raises(Interrupted):
+        wait_while_there_come(done, signal.SIGINT, *more)
+    assert [each for each in done if each != "woken"] == ["SIGINT"]
+
+
+def test_to_end_is_more_than_the_alarm_that_came_before(done: list[str]) -> None:
+    with Interruptions() as interruptions:
+        comes(signal.SIGALRM, signal.SIGTERM)
+        with interruptions.working(lambda: done.append("given back")):
+            pass
+    assert done == ["work ended", "given back", "SIGTERM"]
+
+
+def test_after_the_work_it_is_put_off_to_the_end(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with Interruptions() as interruptions:
+        with interruptions.working(lambda: done.append("given back")):
+            pass
+        assert not interruptions.overdue
+        comes(signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
+        assert not interruptions.overdue
+        monkeypatch.setattr(interruption, "_GIVE_UP_AFTER", 0.0)
+        assert interruptions.overdue
+        assert done == []
+    assert done == ["SIGTERM"]
