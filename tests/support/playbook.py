@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import uuid
@@ -125,6 +126,12 @@ class Playbook:
     def press_ctrl_c(self) -> None:
         """As a person does: the terminal sends SIGINT to all of its foreground."""
         os.write(self._keyboard, b"\x03")
+
+    def tell_everybody(self, number: signal.Signals) -> None:
+        """All of its processes, as a service manager or somebody with pkill does."""
+        for pid in _marked(self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     @property
     def output(self) -> str:
