@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A TCP proxy before a nats-server that loses answers, holds them back, or cuts connections, when a test asks for it.
+"""A TCP proxy before a nats-server that loses answers, holds them back, or cuts connections, when a test asks for it;
+or that is far away.
 
 Of the protocol it knows just enough to tell one message from the next, so that what it loses is a whole message.
 """
@@ -14,6 +15,9 @@ import math
 from collections.abc import AsyncIterator
 from random import Random
 from types import TracebackType
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 _LONGEST_LINE = 1 << 20
 
@@ -62,10 +66,14 @@ class Catch:
 
 
 class Proxy:
-    """Listens on a port of 127.0.0.1 that the system gave, while it is used as an asynchronous context manager."""
+    """Listens on a port of 127.0.0.1 that the system gave, while it is used as an asynchronous context manager.
 
-    def __init__(self, server_port: int) -> None:
+    ``delay``: how many seconds later all that is sent arrives, in either direction.
+    """
+
+    def __init__(self, server_port: int, delay: float = 0.0) -> None:
         self._server_port = server_port
+        self._delay = delay
         self._server: asyncio.Server | None = None
         self._clients: list[asyncio.StreamWriter] = []
         self._serving: set[asyncio.Task[None]] = set()
@@ -138,13 +146,13 @@ class Proxy:
 
     async def _to_server(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            while data := await reader.read(1 << 16):
+            async for data in _later(_chunks(reader), self._delay):
                 server.write(data)
                 await server.drain()
 
     async def _to_client(self, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            async for message, frame in _frames(answers):
+            async for message, frame in _later(_frames(answers), self._delay):
                 if not (message and any(catch.takes(frame, client) for catch in self._catches)):
                     client.write(frame)
                     await client.drain()
@@ -155,6 +163,34 @@ def _with_body(message: bytes, body: bytes) -> bytes:
     subject_and_reply = message.partition(b"\r\n")[0].split()[:-1]
     assert subject_and_reply[0] == b"MSG"
     return b" ".join([*subject_and_reply, str(len(body)).encode()]) + b"\r\n" + body + b"\r\n"
+
+
+async def _later(source: AsyncIterator[Item], seconds: float) -> AsyncIterator[Item]:
+    """What the source yields, each so many seconds after it came, in order."""
+    clock = asyncio.get_running_loop().time
+    on_the_way: asyncio.Queue[tuple[float, Item] | None] = asyncio.Queue()
+
+    async def send_off() -> None:
+        try:
+            async for item in source:
+                on_the_way.put_nowait((clock() + seconds, item))
+        finally:
+            on_the_way.put_nowait(None)
+
+    sending = asyncio.ensure_future(send_off())
+    try:
+        while (sent := await on_the_way.get()) is not None:
+            arrives, item = sent
+            await asyncio.sleep(arrives - clock())
+            yield item
+        await sending
+    finally:
+        sending.cancel()
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while data := await reader.read(1 << 16):
+        yield data
 
 
 async def _frames(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bool, bytes]]:
