@@ -17,8 +17,9 @@ import signal as signals
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 _START_WITHIN = 20.0
 
@@ -125,23 +126,33 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+class RoutePort(NamedTuple):
+    """Where a node listens for the others of its cluster, and the port by which they reach it."""
+
+    listens: int
+    reached_by: int
+
+
 @contextlib.contextmanager
-def cluster(folder: Path, size: int = 3, config: str = "", version: str = "") -> Iterator[list[NatsServer]]:
+def cluster(
+    folder: Path, size: int = 3, config: str = "", version: str = "", route_ports: Sequence[RoutePort] = ()
+) -> Iterator[list[NatsServer]]:
     """``size`` servers with JetStream in one cluster; ready when they have elected a leader of the metadata.
 
-    ``version`` as for ``NatsServer``.
+    ``version`` as for ``NatsServer``. ``route_ports``: one for each, where there is something between them.
     """
-    routes = free_ports(size)
-    urls = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+    routes = route_ports or [RoutePort(port, port) for port in free_ports(size)]
+    urls = ", ".join(f'"nats://127.0.0.1:{route.reached_by}"' for route in routes)
     # Clients know the addresses that a test gives them, which may be a proxy's, and learn of no others.
     common = f"name: test, no_advertise: true, routes: [{urls}]"
     nodes = [
         NatsServer(
             folder / f"n{index}",
-            f'server_name: n{index}\ncluster {{ {common}, listen: "127.0.0.1:{port}" }}\n{config}',
+            f'server_name: n{index}\ncluster {{ {common}, listen: "127.0.0.1:{route.listens}", '
+            f'advertise: "127.0.0.1:{route.reached_by}" }}\n{config}',
             version=version,
         )
-        for index, port in enumerate(routes)
+        for index, route in enumerate(routes)
     ]
     with contextlib.ExitStack() as stack:
         for node in nodes:
