@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,17 +28,19 @@ CONNECTIONS = 6
 
 
 class Crowd:
-    """30 workers, each of which enters, works and leaves four times."""
+    """30 workers, each of which enters, works and leaves four times; and leaves over the next connection."""
 
     def __init__(self, name: str, connections: list[Client]) -> None:
         self.history: list[Interval] = []
+        self._connections = connections
         self._governors = [Governor(name, nc, interval=0.05) for nc in connections]
         self._running = [asyncio.ensure_future(self._work(number)) for number in range(WORKERS)]
 
     async def _work(self, number: int) -> None:
-        governor = self._governors[number % len(self._governors)]
+        governor = self._governors[number % CONNECTIONS]
+        leave_over = self._connections[(number + 1) % CONNECTIONS]
         for _each in range(ROUNDS):
-            self.history.append(await work(governor, f"worker {number}", HOLD, timeout=45))
+            self.history.append(await work(governor, f"worker {number}", HOLD, 45, leave_over))
 
     async def has_done(self, part: float) -> None:
         """Wait until that part of all the work is done; or raise what went wrong with a worker."""
@@ -61,9 +64,12 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(name: str, urls: list[str]) -> AsyncIterator[Crowd]:
-    """The crowd at work, on connections to these addresses."""
+    """The crowd at work, on connections to these addresses, as many to each."""
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(connected(urls)) for _each in range(CONNECTIONS)]
+        connections = [
+            await stack.enter_async_context(connected(urls[number:] + urls[:number], dont_randomize=True))
+            for number in (each % len(urls) for each in range(CONNECTIONS))
+        ]
         made = Crowd(name, connections)
         stack.callback(made.stop)
         yield made
@@ -101,6 +107,21 @@ async def leader(nodes: list[NatsServer], nc: Client, name: str) -> NatsServer |
         return None
     told = (json.loads(answer.data).get("cluster") or {}).get("leader")
     return nodes[int(told.removeprefix("n"))] if told else None
+
+
+async def lead_both(nodes: list[NatsServer], nc: Client, name: str) -> NatsServer:
+    """Make the leader of the metadata lead the governor's stream too: such a server is the last to give up."""
+    (head,) = [node for node in nodes if "Self is new JetStream cluster metadata leader" in node.log]
+
+    async def leads() -> bool:
+        if await leader(nodes, nc, name) is head:
+            return True
+        with contextlib.suppress(Error):
+            await nc.request(f"$JS.API.STREAM.LEADER.STEPDOWN.GOVERNOR_{name}", b"", timeout=1)
+        return False
+
+    await until(leads, 20, "the leader of the metadata leads the stream")
+    return head
 
 
 async def another_leads(nodes: list[NatsServer], name: str, than: NatsServer) -> None:

@@ -9,19 +9,16 @@ What the majority has done meanwhile it does not know: that it says "there is no
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
 
 from nats.aio.client import Client
-from nats.errors import Error
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import Request, acquire
-from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, leader, nobody_is_in
+from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, lead_both, nobody_is_in
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.routes import cluster_with_gates
-from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 PATIENT = 30.0
 
@@ -31,21 +28,6 @@ async def denies(nc: Client, slot: Slot) -> bool:
     request = f'{{"seq": {slot.seq}}}'.encode()
     answer = await nc.request(f"$JS.API.STREAM.MSG.GET.GOVERNOR_{slot.governor}", request, timeout=1)
     return b'"err_code":10037' in answer.data
-
-
-async def lead_both(nodes: list[NatsServer], nc: Client, name: str) -> NatsServer:
-    """Make the leader of the metadata lead the governor's stream too: such a server is the last to give up."""
-    (head,) = [node for node in nodes if "Self is new JetStream cluster metadata leader" in node.log]
-
-    async def leads() -> bool:
-        if await leader(nodes, nc, name) is head:
-            return True
-        with contextlib.suppress(Error):
-            await nc.request(f"$JS.API.STREAM.LEADER.STEPDOWN.GOVERNOR_{name}", b"", timeout=1)
-        return False
-
-    await until(leads, 20, "the leader of the metadata leads the stream")
-    return head
 
 
 def request(governor: str, holder: str, run_id: str) -> Request:
