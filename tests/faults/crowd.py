@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from nats.aio.client import Client
 from nats.errors import Error
@@ -75,13 +76,16 @@ async def crowd(name: str, urls: list[str]) -> AsyncIterator[Crowd]:
         yield made
 
 
-async def create(name: str, nc: Client) -> Manager:
-    """The governor with three replicas, as soon as the servers of the cluster have all met."""
+async def create(name: str, nc: Client, **options: Any) -> Manager:
+    """The governor as soon as the servers of the cluster have all met: for the crowd and with three replicas, where the
+    options of ``Manager.create`` do not say otherwise.
+    """
+    wanted = {"limit": LIMIT, "max_age": 0, "replicas": 3, **options}
     made: list[Manager] = []
 
     async def created() -> bool:
         try:
-            made.append(await Manager.create(name, nc, limit=LIMIT, max_age=0, replicas=3))
+            made.append(await Manager.create(name, nc, **wanted))
         except ConfigRefused:
             return False
         return True
