@@ -44,7 +44,7 @@ async def test_the_leader_stands_still_until_another_is_elected(nodes: list[Nats
             await people.has_done(0.25)
             victim = await leader(nodes, nc, name)
             assert victim is not None
-            victim.signal(signal.SIGSTOP)
+            await asyncio.to_thread(victim.pause)
             await another_leads(nodes, name, than=victim)
             victim.signal(signal.SIGCONT)
             await people.finishes()

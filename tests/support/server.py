@@ -103,6 +103,12 @@ class NatsServer:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def pause(self) -> None:
+        """Let it stand still, until it gets a SIGCONT."""
+        self.signal(signals.SIGSTOP)
+        assert self._process is not None
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
+
     def stop(self, number: signals.Signals = signals.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(signals.SIGCONT)
