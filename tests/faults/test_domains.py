@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two servers with a JetStream domain each, joined as hub and leaf: what is published in one reaches the other.
+
+A governor that is in both would have each entry twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.errors import Error
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import SubjectTaken
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer, free_ports
+
+
+def in_domain(folder: Path, domain: str, config: str) -> NatsServer:
+    jetstream = f'jetstream {{ store_dir: "{folder / domain / "data"}", domain: {domain} }}'
+    return NatsServer(folder / domain, f"server_name: {domain}\n{jetstream}\n{config}", jetstream=False)
+
+
+@asynccontextmanager
+async def hub_and_leaf(folder: Path) -> AsyncIterator[tuple[Client, Client]]:
+    """A connection to each."""
+    (port,) = free_ports(1)
+    remote = f'remotes: [ {{ url: "nats://127.0.0.1:{port}" }} ]'
+    with (
+        in_domain(folder, "hub", f'leafnodes {{ listen: "127.0.0.1:{port}" }}') as hub,
+        in_domain(folder, "leaf", f"leafnodes {{ {remote} }}") as leaf,
+    ):
+        async with connected(hub.url) as at_hub, connected(leaf.url) as at_leaf:
+
+            async def joined() -> bool:
+                try:
+                    await at_leaf.request("$JS.hub.API.INFO", b"", timeout=1)
+                except Error:
+                    return False
+                return True
+
+            await until(joined, 20, "the leaf has joined the hub")
+            yield at_hub, at_leaf
+
+
+@within(40)
+async def test_the_twin_is_not_created(tmp_path: Path, name: str) -> None:
+    async with hub_and_leaf(tmp_path) as (at_hub, at_leaf):
+        await Manager.create(name, at_hub, limit=1, max_age=0)
+        with pytest.raises(SubjectTaken, match=f"^Could not create governor '{name}': .*another JetStream domain"):
+            await Manager.create(name, at_leaf, limit=1, max_age=0)
+        assert (await ask(at_leaf, "STREAM.NAMES", {}))["total"] == 0
+        # The hub's governor is of use to clients of the leaf.
+        slot = await Governor(name, JetStream(at_leaf, domain="hub")).start("web01", timeout=5)
+        assert await slot.finish() is True
+
+
+@pytest.mark.parametrize("where", ["at the hub", "at the leaf", "from the leaf to the hub"])
+@within(40)
+async def test_an_entry_is_in_neither_where_there_is_a_twin(tmp_path: Path, name: str, where: str) -> None:
+    async with hub_and_leaf(tmp_path) as (at_hub, at_leaf):
+        await Manager.create(name, at_hub, limit=1, max_age=0)
+        await ask(at_leaf, f"STREAM.CREATE.GOVERNOR_{name}", await stored_config(at_hub, name))
+        js = {
+            "at the hub": JetStream(at_hub),
+            "at the leaf": JetStream(at_leaf),
+            "from the leaf to the hub": JetStream(at_leaf, domain="hub"),
+        }[where]
+        with pytest.raises(SubjectTaken, match=f"^Governor '{name}' exists in the JetStream domains '.*' and '.*'"):
+            await Governor(name, js).start("web01", timeout=5)
+
+        async def empty() -> bool:
+            infos = [await ask(nc, f"STREAM.INFO.GOVERNOR_{name}") for nc in (at_hub, at_leaf)]
+            return [info["state"]["messages"] for info in infos] == [0, 0]
+
+        await until(empty, 5, "no entry is left in either")
