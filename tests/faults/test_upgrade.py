@@ -19,6 +19,11 @@ from ansible_collections.jetstream.governor.tests.support.server import NatsServ
 
 NEWEST = ""
 
+NEVER = 3600.0
+"""As an interval: then nothing but a wake-up makes a waiter try."""
+
+SOON = 3.0
+
 
 @pytest.mark.parametrize(
     "versions", [("2.10", NEWEST), ("2.10", "2.12", NEWEST)], ids=["to the newest", "by way of 2.12"]
@@ -47,3 +52,30 @@ async def test_the_first_ensure_after_it_brings_the_line_up_to_date(
                 assert await slot.over(nc).finish()
                 slot = await waiting
                 assert slot.waited_by == "line"
+
+
+@within(120)
+async def test_a_holder_and_waiters_of_the_old_queue_outlive_it(tmp_path: Path, name: str) -> None:
+    """Their places are gone with each restart; they join again, whatever the version is by then."""
+    waiters = 4
+    with NatsServer(tmp_path, version="2.10") as server:
+        async with connected(server.url) as nc, connected(server.url) as far:
+            await Manager.create(name, nc, limit=1, max_age=0)
+            slot = await Governor(name, nc).start("holder", timeout=0)
+            governor = Governor(name, far, interval=NEVER)
+            waiting = [asyncio.ensure_future(governor.start(f"waiter {number}")) for number in range(waiters)]
+            await line_up(nc, name, waiters)
+            for version in ("2.12", NEWEST):
+                await asyncio.to_thread(server.stop)
+                server.version = version
+                await asyncio.to_thread(server.start)
+                await Manager.ensure(name, nc, limit=1)
+                await line_up(nc, name, waiters, seconds=20)
+                assert await slot.finish() is True
+                done, _rest = await asyncio.wait(waiting, timeout=SOON, return_when=asyncio.FIRST_COMPLETED)
+                (first,) = done
+                slot, waiters = first.result(), waiters - 1
+                waiting.remove(first)
+                assert (slot.waited_by, len(waiting)) == ("line", waiters)
+            for each in waiting:
+                each.cancel()

@@ -19,10 +19,10 @@ async def chances(nc: Client, name: str) -> int:
     return int((await ask(nc, f"STREAM.INFO.GOVLINE_{name}"))["state"]["messages"])
 
 
-async def line_up(nc: Client, name: str, count: int) -> None:
+async def line_up(nc: Client, name: str, count: int, seconds: float = 10) -> None:
     """Wait until so many are in the line."""
 
     async def there() -> bool:
         return bool((await consumer(nc, name))["num_waiting"] == count)
 
-    await until(there, 10, f"{count} are in the line of {name}")
+    await until(there, seconds, f"{count} are in the line of {name}")
