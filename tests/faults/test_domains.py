@@ -23,6 +23,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.manager im
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, free_ports
 
+pytestmark = pytest.mark.older_servers
+
 
 def in_domain(folder: Path, domain: str, config: str) -> NatsServer:
     jetstream = f'jetstream {{ store_dir: "{folder / domain / "data"}", domain: {domain} }}'

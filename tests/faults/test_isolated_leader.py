@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
@@ -19,6 +20,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.slots import Re
 from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, lead_both, nobody_is_in
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.routes import cluster_with_gates
+
+pytestmark = pytest.mark.older_servers
 
 PATIENT = 30.0
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.jetstream.governor.tests.faults.crowd import (
     another_leads,
     create,
@@ -17,6 +19,8 @@ from ansible_collections.jetstream.governor.tests.faults.crowd import (
 )
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.routes import cluster_with_gates
+
+pytestmark = pytest.mark.older_servers
 
 STAYS_AWAY = 4.0
 """Seconds after the others have elected a leader."""

@@ -9,12 +9,16 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+pytestmark = pytest.mark.older_servers
 
 ONE_WAY = 0.15
 WAITERS = 8

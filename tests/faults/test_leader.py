@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.tests.faults.crowd import (
@@ -60,6 +62,7 @@ async def test_the_leader_stands_still_until_another_is_elected(nodes: list[Nats
         await nobody_is_in(manager)
 
 
+@pytest.mark.older_servers
 @within(60)
 async def test_what_is_asked_of_it_while_it_stands_still(nodes: list[NatsServer], name: str) -> None:
     """It answers as soon as it goes on: what its successor has granted meanwhile is not gone."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
@@ -17,6 +19,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.manager im
 from ansible_collections.jetstream.governor.tests.faults.crowd import LIMIT, create, leader, nobody_is_in
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+pytestmark = pytest.mark.older_servers
 
 
 @within(60)

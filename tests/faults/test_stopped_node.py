@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from nats.aio.client import Client
 from nats.errors import Error
 
@@ -19,6 +20,8 @@ from ansible_collections.jetstream.governor.tests.faults.crowd import create, le
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.line import line_up
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+pytestmark = pytest.mark.older_servers
 
 PATIENT = 30.0
 

@@ -41,16 +41,24 @@ def copy_tree(lane: str) -> Step:
 
 
 def pytest(
-    name: str, venv: str, folder: str, bound: float, server: str = "newest", older: Mapping[str, str] | None = None
+    name: str,
+    venv: str,
+    folder: str,
+    bound: float,
+    server: str = "newest",
+    older: Mapping[str, str] | None = None,
+    marked: str = "",
 ) -> Step:
     """Run a folder of tests in the checkout itself, which is seen as ansible_collections.jetstream.governor.
 
-    ``older`` are the servers that the tests may start beside ``server``, such as {"2.10": "2.10.26"}.
+    ``older`` are the servers that the tests may start beside ``server``, such as {"2.10": "2.10.26"}. ``marked``: only
+    the tests with that mark.
     """
     env = {**path_with(venv), "PYTHONPATH": str(TREE), "NATS_SERVER": str(server_binary(server))}
     for line, version in (older or {}).items():
         env[f"NATS_SERVER_{line.replace('.', '_')}"] = str(server_binary(version))
-    return Step(name, [in_venv(venv, "python"), "-m", "pytest", folder], bound, env=env)
+    selection = ["-m", marked] if marked else []
+    return Step(name, [in_venv(venv, "python"), "-m", "pytest", folder, *selection], bound, env=env)
 
 
 def tarball(lane: str) -> Path:

@@ -51,9 +51,13 @@ def faults_lane(python: Path) -> Lane:
     steps = [
         make_venv(TESTS, python, TEST),
         *(install_server(version) for version in ("newest", *OLDER_SERVERS.values())),
-        pytest("pytest", TESTS, "tests/faults", 900, older=OLDER_SERVERS),
+        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS),
+        *(
+            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers")
+            for version in OLDER_SERVERS.values()
+        ),
     ]
-    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=60)
+    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=320)
 
 
 def interop_lane(python: Path) -> Lane:
