@@ -15,7 +15,7 @@ from ansible_collections.jetstream.governor.tests.support.history import Interva
 
 
 async def work(
-    governor: Governor, holder: str, seconds: float, timeout: float, leave_over: Client | None = None
+    governor: Governor, holder: str, seconds: float, timeout: float | None, leave_over: Client | None = None
 ) -> Interval:
     """Enter, work for so many seconds, leave. The interval is the work's own: it lies within the time in the slot.
 
