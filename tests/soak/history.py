@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What happened in a run, as those to whom it happened wrote it down. All moments are of one monotonic clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+
+TIMED_OUT, NO_VERDICT, CANCELLED = "timed out", "no verdict", "cancelled"
+EXPECTED = ("", TIMED_OUT, NO_VERDICT, CANCELLED)
+"""Why a turn may end without work while servers fail; anything else is a finding."""
+
+
+@dataclass
+class Turn:
+    """One worker's attempt to do a piece of work under a slot; None: that did not happen.
+
+    ``holder`` names the turn, no two have the same. ``patience``: seconds, None for ever. ``entered``: when the entry
+    was stored, by the server's clock. ``began`` and ``ended``: the work itself. ``evicted``: when somebody asked for
+    its eviction. ``missed``: when its holder was told that the entry is gone. ``because``: why there was no slot, or
+    what went wrong with it.
+    """
+
+    holder: str
+    asked: float
+    patience: Optional[float] = None
+    seq: int = 0
+    token: str = ""
+    granted: Optional[float] = None
+    entered: Optional[float] = None
+    began: Optional[float] = None
+    ended: Optional[float] = None
+    released: Optional[float] = None
+    gave_up: Optional[float] = None
+    evicted: Optional[float] = None
+    missed: Optional[float] = None
+    because: str = ""
+
+    @property
+    def since(self) -> float:
+        """Nothing of it was in the governor before."""
+        return self.asked if self.entered is None else self.entered
+
+    @property
+    def waited_until(self) -> float:
+        """When there was a slot, or an error; infinite when there was neither."""
+        return next((each for each in (self.granted, self.gave_up) if each is not None), math.inf)
+
+    @property
+    def over(self) -> float:
+        """When all of it had ended; infinite when it had not."""
+        return next((each for each in (self.released, self.gave_up) if each is not None), math.inf)
+
+
+class Trouble(NamedTuple):
+    """Somebody broke something at ``start``; at ``end`` the servers were in order again."""
+
+    what: str
+    start: float
+    end: float
+
+
+class Limit(NamedTuple):
+    """Since some moment between ``sent`` and ``answered`` the governor has this limit."""
+
+    sent: float
+    answered: float
+    limit: int
+
+
+class Left(NamedTuple):
+    """An entry that was there after everybody had ended."""
+
+    seq: int
+    holder: str
+
+
+@dataclass
+class History:
+    """``limits``, in order, begin with the one that the governor was made with. ``closed``: when the last turn had
+    ended, or was waited for no longer. ``faults``: how many there were; ``broken``: those that did not come
+    to their end.
+    """
+
+    began: float
+    limits: list[Limit]
+    max_age: float = 0.0
+    turns: list[Turn] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    faults: int = 0
+    closed: float = 0.0
+
+    def at(self, moment: float) -> str:
+        return f"at {moment - self.began:.2f} s"
+
+    def limits_between(self, start: float, end: float) -> Iterable[int]:
+        """Every limit that may have been in force at some moment of these."""
+        for index, each in enumerate(self.limits):
+            later = self.limits[index + 1 : index + 2]
+            if each.sent <= end and all(start <= following.answered for following in later):
+                yield each.limit
