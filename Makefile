@@ -19,8 +19,12 @@ in-demo = env PATH="$(DEMO)/venv/bin:$$PATH" ANSIBLE_CONFIG="$(DEMO)/ansible.cfg
 	ANSIBLE_REMOTE_TMP="$(DEMO)/ansible/remote" ANSIBLE_ASYNC_DIR="$(DEMO)/ansible/async" \
 	ANSIBLE_COLLECTIONS_PATH="$(DEMO)/collections" ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false
 make-venv = "$(PYTHON)" tests/lanes/make_venv.py
+make-tree = mkdir -p "$(TREE)/ansible_collections/jetstream" && ln -sfn "$(CURDIR)" "$(TREE)/ansible_collections/jetstream/governor"
 
-.PHONY: help demo test bench lint format clean python
+MINUTES := 1
+SERVER := newest
+
+.PHONY: help demo test bench soak lint format clean python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,9 +43,16 @@ test: python ## run all tests, or some: make test LANE="unit core" (make test LA
 
 bench: python ## compare with the reference algorithm and the ideal: a table and a picture (under 10 minutes)
 	@$(make-venv) "$(WORK)/venvs/bench" "$(PYTHON)" -r tests/benchmarks/requirements.txt -r meta/ee-requirements.txt
-	@mkdir -p "$(TREE)/ansible_collections/jetstream" && ln -sfn "$(CURDIR)" "$(TREE)/ansible_collections/jetstream/governor"
+	@$(make-tree)
 	@env PATH="$(WORK)/venvs/bench/bin:$$PATH" PYTHONPATH="$(TREE)" ANSIBLE_COLLECTIONS_PATH="$(TREE)" MPLCONFIGDIR="$(WORK)/matplotlib" \
 		python -m ansible_collections.jetstream.governor.tests.benchmarks --into "$(WORK)/bench" $(BENCH)
+
+soak: python ## break servers at random under working crowds: make soak SEED="1 2" MINUTES=5 SERVER=2.12.8
+	@$(make-venv) "$(WORK)/venvs/soak" "$(PYTHON)" -r meta/ee-requirements.txt
+	@"$(PYTHON)" tests/lanes/install_server.py $(SERVER)
+	@$(make-tree)
+	@env PYTHONPATH="$(TREE)" NATS_SERVER="$(WORK)/nats/$(SERVER)/bin/nats-server" "$(WORK)/venvs/soak/bin/python" \
+		-m ansible_collections.jetstream.governor.tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 lint: python ## run the checks that read the code without running it
 	@"$(PYTHON)" tests/lanes lint

@@ -9,8 +9,9 @@ from shutil import which
 
 import pythons
 from ansible_lane import ansible_lane
-from common import install_server, make_venv, pytest
+from common import in_venv, install_server, make_venv, path_with, pytest
 from lint_lane import lint_lane
+from places import TREE, server_binary
 from product_lanes import demo_lane, install_lane
 from requirements import OLD_SERVER, OLDER_SERVERS, TEST
 from steps import Lane, Step
@@ -22,6 +23,8 @@ NEWEST_ALONE = ("role_governed", "role_nats_server")
 """Integration targets that take long and stand on what all lines of ansible-core have passed."""
 AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "playbooks", "role_governors", *NEWEST_ALONE)
 """Those that the lines between the oldest and the newest go without."""
+SOAK_SEEDS = ("9", "5")
+"""Three replicas each, the second with a max_age."""
 TESTS = "tests"
 """The environment that the lanes of plain pytest share."""
 
@@ -60,6 +63,14 @@ def faults_lane(python: Path) -> Lane:
     return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=320)
 
 
+def soak_lane(python: Path) -> Lane:
+    options = ["--minutes", "1", "--seed", *SOAK_SEEDS]
+    program = [in_venv(TESTS, "python"), "-m", "ansible_collections.jetstream.governor.tests.soak", *options]
+    env = {**path_with(TESTS), "PYTHONPATH": str(TREE), "NATS_SERVER": str(server_binary("newest"))}
+    steps = [make_venv(TESTS, python, TEST), install_server("newest"), Step("soak", program, 600, env=env)]
+    return Lane("soak", "random faults from two fixed seeds, a minute each", steps, weight=160)
+
+
 def interop_lane(python: Path) -> Lane:
     about = "the core beside Choria's own Go code"
     if which("go") is None:
@@ -77,6 +88,7 @@ def lanes() -> list[Lane]:
         unit_lane(python),
         core_lane(python),
         faults_lane(python),
+        soak_lane(python),
         interop_lane(python),
         ansible_lane("2.16", ["3.10"], OLD_SERVER, weight=480, without=NEWEST_ALONE, interrupted=True),
         ansible_lane("2.19", ["3.11"], "newest", weight=300, sanity=True, without=AT_THE_ENDS),
