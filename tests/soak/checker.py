@@ -118,6 +118,12 @@ def _hangs(history: History) -> Iterator[Finding]:
 
 
 def _failures(history: History) -> Iterator[Finding]:
+    """Each error once: a fault may strike everybody."""
+    failed: dict[str, list[Turn]] = {}
     for turn in history.turns:
         if turn.because not in EXPECTED:
-            yield Finding("failure", f"{turn.holder}, asked {history.at(turn.asked)}: {turn.because}")
+            failed.setdefault(turn.because, []).append(turn)
+    for because, turns in failed.items():
+        first = turns[0]
+        others = f", and {len(turns) - 1} more" if len(turns) > 1 else ""
+        yield Finding("failure", f"{first.holder}, asked {history.at(first.asked)}{others}: {because}")

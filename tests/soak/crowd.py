@@ -31,8 +31,10 @@ clock = time.monotonic
 _QUEUEING, _POLLING = 4, 2
 """Connections of those who may wait in the queue, and of those who may not."""
 _PATIENCE = (0.0, 2.0, 10.0, 40.0, None)
-_OVERSTAYS = 0.05
+_OVERSTAYS = 0.02
 """So many work for longer than max_age."""
+_MOVES = 0.5
+"""So many look after their slot, and give it back, over another connection than that which got it."""
 _LOOKS = 0.3
 """So many look in the middle of their work whether they still hold their slot."""
 
@@ -105,6 +107,8 @@ class Crowd:
         turn = visit.turn
         slot = await governor.start(turn.holder, timeout=turn.patience)
         turn.granted, turn.seq, turn.token = clock(), slot.seq, slot.token
+        if random.random() < _MOVES:
+            slot = slot.over(random.choice(self._connections))
         try:
             await self._look(turn, slot)
             turn.began = clock()

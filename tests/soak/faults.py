@@ -89,7 +89,9 @@ async def isolate(scene: Scene, random: Random) -> str:
 
 
 async def lose_quorum(scene: Scene, random: Random) -> str:
-    nodes, seconds = random.sample(scene.stage.nodes, 2), random.uniform(2, 6)
+    """For a few seconds, and now and then for longer than anybody goes on asking."""
+    nodes = random.sample(scene.stage.nodes, 2)
+    seconds = random.choice([random.uniform(2, 6), random.uniform(2, 6), random.uniform(15, 25)])
     for node in nodes:
         node.signal(signal.SIGSTOP)
     await asyncio.sleep(seconds)
@@ -144,9 +146,9 @@ def _name(node: NatsServer) -> str:
 
 
 async def cut(scene: Scene, random: Random) -> str:
-    count = 0
+    proxies, count = scene.stage.proxies, 0
     for _each in range(random.choice([1, 1, 2, 6])):
-        count += random.choice(scene.stage.proxies).cut_one(random)
+        count += any(proxy.cut_one(random) for proxy in random.sample(proxies, len(proxies)))
     return f"{count} connections cut"
 
 

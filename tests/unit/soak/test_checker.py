@@ -243,6 +243,11 @@ def test_a_fault_that_did_not_come_to_its_end() -> None:
     ]
 
 
-def test_an_error_that_no_fault_explains() -> None:
-    failed = Turn("t1", 3.0, gave_up=4.0, because="ServerError: stream is offline")
-    assert texts(check(history([failed]))) == ["failure: t1, asked at 3.00 s: ServerError: stream is offline"]
+def test_errors_that_no_fault_explains_are_told_once() -> None:
+    offline, refused = "ServerError: stream is offline", "PermissionRefused: may not"
+    errors = [offline, "timed out", offline, refused]
+    turns = [Turn(f"t{number}", 3.0, gave_up=4.0, because=error) for number, error in enumerate(errors)]
+    assert texts(check(history(turns))) == [
+        f"failure: t0, asked at 3.00 s, and 1 more: {offline}",
+        f"failure: t3, asked at 3.00 s: {refused}",
+    ]
