@@ -23,8 +23,8 @@ NEWEST_ALONE = ("role_governed", "role_nats_server")
 """Integration targets that take long and stand on what all lines of ansible-core have passed."""
 AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "playbooks", "role_governors", *NEWEST_ALONE)
 """Those that the lines between the oldest and the newest go without."""
-SOAK_SEEDS = ("9", "5")
-"""Three replicas each, the second with a max_age."""
+SOAK_SEEDS = ("17", "4")
+"""Three replicas with a max_age; one replica in a cluster."""
 TESTS = "tests"
 """The environment that the lanes of plain pytest share."""
 

@@ -30,6 +30,7 @@ clock = time.monotonic
 
 _QUEUEING, _POLLING = 4, 2
 """Connections of those who may wait in the queue, and of those who may not."""
+_STOP = 30.0
 _PATIENCE = (0.0, 2.0, 10.0, 40.0, None)
 _OVERSTAYS = 0.02
 """So many work for longer than max_age."""
@@ -73,12 +74,12 @@ class Crowd:
         await asyncio.wait(self._workers, timeout=within)
         self._history.closed = clock()
 
-    async def stop(self, within: float) -> None:
-        """Cancel what is still going on."""
+    async def stop(self) -> None:
+        """Cancel what is still going on; what does not end then is left to itself."""
         tasks = [*self._workers, *(visit.task for visit in self.visits if visit.task)]
         for each in tasks:
             each.cancel()
-        await asyncio.wait(tasks, timeout=within)
+        await asyncio.wait(tasks, timeout=_STOP)
 
     async def _worker(self, number: int) -> None:
         random = Random(f"{self._plan.seed} worker {number}")
@@ -182,4 +183,8 @@ async def crowd(stage: Stage, history: History) -> AsyncIterator[Crowd]:
             connections.append(
                 await stack.enter_async_context(connected(urls[shift:] + urls[:shift], dont_randomize=True, **login))
             )
-        yield Crowd(stage.plan, history, connections)
+        people = Crowd(stage.plan, history, connections)
+        try:
+            yield people
+        finally:
+            await people.stop()

@@ -82,8 +82,8 @@ class Left(NamedTuple):
 @dataclass
 class History:
     """``limits``, in order, begin with the one that the governor was made with. ``closed``: when the last turn had
-    ended, or was waited for no longer. ``faults``: how many there were; ``broken``: those that did not come
-    to their end.
+    ended, or was waited for no longer. ``faults``: how many there were; ``broken``: what else did not come to
+    its end.
     """
 
     began: float

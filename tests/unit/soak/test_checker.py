@@ -237,7 +237,7 @@ def test_a_release_without_an_end(released: Optional[float]) -> None:
     ]
 
 
-def test_a_fault_that_did_not_come_to_its_end() -> None:
+def test_what_else_did_not_come_to_its_end() -> None:
     assert texts(check(history([], broken=["n1 killed, at 3.00 s: not in order"]))) == [
         "hang: n1 killed, at 3.00 s: not in order"
     ]
