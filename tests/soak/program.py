@@ -23,7 +23,7 @@ from typing import NoReturn
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.tests.benchmarks.table import Table
-from ansible_collections.jetstream.governor.tests.soak.checker import Verdict, check
+from ansible_collections.jetstream.governor.tests.soak.checker import Finding, Verdict, check
 from ansible_collections.jetstream.governor.tests.soak.crowd import crowd
 from ansible_collections.jetstream.governor.tests.soak.faults import Scene, break_things
 from ansible_collections.jetstream.governor.tests.soak.history import History, Left, Limit
@@ -43,6 +43,9 @@ _WHOLE = 600.0
 """Seconds that a run may take beyond its minutes, with all that is bounded in it."""
 _AGAIN = 30.0
 """Seconds after which a run that does not end is told so again: what hangs may hang once more."""
+
+_TOLD = 20
+"""Findings of a run that are told one by one."""
 
 _COLUMNS = [
     "seed",
@@ -79,12 +82,18 @@ def main() -> int:
         _tell(f"seed {seed}: nats-server {'.'.join(map(str, version))}, {plan.shown}")
         history = _bounded_run(plan, options.minutes * 60)
         verdict = check(history)
-        for finding in verdict.findings:
-            _tell(f"FOUND with seed {seed}: {finding}")
+        _tell_findings(seed, verdict.findings)
         found += len(verdict.findings)
         rows.append(_row(plan, version, options.minutes, history, verdict))
     _tell(f"\n{Table('Soak', _COLUMNS, rows, _NOTES)}")
     return 1 if found else 0
+
+
+def _tell_findings(seed: int, findings: list[Finding]) -> None:
+    for finding in findings[:_TOLD]:
+        _tell(f"FOUND with seed {seed}: {finding}")
+    if len(findings) > _TOLD:
+        _tell(f"FOUND with seed {seed}: {len(findings) - _TOLD} more")
 
 
 def _tell(text: str) -> None:
