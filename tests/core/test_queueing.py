@@ -209,6 +209,31 @@ async def test_a_limit_that_somebody_else_raises_is_used_under_a_long_queue(serv
         assert most_at_once(history) <= limit - 1
 
 
+@within(60)
+async def test_slots_that_are_all_freed_without_a_chance_are_soon_taken_by_a_long_line(
+    server: NatsServer, name: str
+) -> None:
+    """Those who joined together do not look together: somebody looks all the time."""
+    limit, many = 40, 200
+    async with connected(server.url) as nc, connected(server.url) as theirs:
+        manager, _slots = await full(nc, name, limit)
+        governor = Governor(name, theirs, subject=manager.subject)
+        waiting = [asyncio.ensure_future(governor.start(f"{each}")) for each in range(many)]
+        # A try, a place, and the two requests of the first look.
+        await until(lambda: theirs.stats["out_msgs"] >= 4 * many, 10, "each has had its first look")
+        await ask(nc, f"STREAM.PURGE.{stream_name(name)}")
+        freed = time.monotonic()
+
+        async def taken() -> bool:
+            return await manager.active() == limit
+
+        await until(taken, 30, "all slots are taken again")
+        assert time.monotonic() - freed < SOON
+        assert sum(each.done() for each in waiting) == limit
+        for each in waiting:
+            each.cancel()
+
+
 @within(20)
 async def test_a_governor_that_is_deleted_ends_the_wait(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:

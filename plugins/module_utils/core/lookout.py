@@ -80,11 +80,12 @@ class Lookout:
         self.look_at = self._timing.clock() + self.varied(_FIRST_LOOK)
 
     def seen(self, state: State, queue: Queue) -> Advice:
+        first = self.place is None
         called = queue.served - self.queue.served if self.queue and self.place else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self.place = max(1, min((self.place or queue.waiting) - called, queue.waiting))
         self.queue, self._last_seq = queue, state.last_seq
-        self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting)
+        self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
         if self._others_enter(entered - called, state.config.limit) or state.config.subject != self._subject:
             return Advice.TRY
         if state.active >= state.config.limit:
@@ -123,8 +124,10 @@ class Lookout:
             return Advice.WAIT
         return Advice.RAISE_CHANCES if self._empty_looks == 2 else Advice.TRY
 
-    def _until_next_look(self, state: State, waiting: int) -> float:
-        regular = self.varied(self._interval) * self.stretch
+    def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
+        # Those who join together look together first, and are spread over the interval from then on.
+        regular = self._interval * self._timing.random() if first else self.varied(self._interval)
+        regular *= self.stretch
         if state.expires_in is None:
             return regular
         after = _AFTER_EXPIRY * (1 + self._timing.random() * waiting)

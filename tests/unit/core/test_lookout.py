@@ -67,15 +67,28 @@ def test_a_full_governor_is_looked_at_again_after_the_interval(
     interval: Optional[float], random: float, after: float
 ) -> None:
     looking = Looking(interval, random)
-    assert looking.look() is WAIT
+    assert [looking.look(), looking.look()] == [WAIT, WAIT]
     assert looking.next == after
+
+
+@pytest.mark.parametrize(("random", "waiting", "after"), [(0.0, 1, 0), (0.5, 1, 2.5), (1.0, 1, 5), (0.01, 500, 1)])
+def test_after_the_first_look_those_who_joined_together_are_spread_over_the_interval(
+    random: float, waiting: int, after: float
+) -> None:
+    """Or nobody would look for half the interval, which is long where many wait."""
+    looking = Looking(random=random)
+    for _each in range(2):
+        looking.lookout.joined()
+        looking.look(waiting=waiting)
+        assert looking.next == pytest.approx(after)
 
 
 @pytest.mark.parametrize(("waiting", "stretch"), [(0, 1), (1, 1), (25, 1), (50, 2), (1000, 40)])
 def test_the_more_wait_the_less_often_each_looks(waiting: int, stretch: float) -> None:
     looking = Looking()
     assert looking.lookout.stretch == 1
-    looking.look(waiting=waiting)
+    for _each in range(2):
+        looking.look(waiting=waiting)
     assert (looking.lookout.stretch, looking.next) == (stretch, 5 * stretch)
 
 
@@ -95,6 +108,7 @@ def test_the_next_look_is_shortly_after_the_next_expiry(
 ) -> None:
     """Spread over those who wait: the first of them to look is enough. An entry may be late to expire."""
     looking = Looking(interval=10, random=random)
+    looking.look(waiting=waiting)
     assert looking.look(seen(expires_in=expires_in), waiting=waiting) is WAIT
     assert looking.next == pytest.approx(after)
 
@@ -102,7 +116,7 @@ def test_the_next_look_is_shortly_after_the_next_expiry(
 def test_an_expiry_that_is_far_away_does_not_put_the_look_off() -> None:
     looking = Looking()
     looking.look(seen(expires_in=50))
-    assert looking.next == 5
+    assert looking.next == 2.5
 
 
 def test_an_empty_slot_is_looked_at_again_then_chances_are_raised_then_it_is_tried() -> None:
@@ -195,6 +209,7 @@ def test_a_governor_that_has_moved_is_tried_which_tells_so(active: int) -> None:
 def test_with_replicas_a_refusal_is_made_sure_once() -> None:
     """A leader that was deposed may have refused what its successor took, and nobody calls who has a slot."""
     looking, full = Looking(), seen(replicas=3)
+    looking.look()
     looking.lookout.refused()
     looking.later(4)
     assert looking.look(full) is WAIT
@@ -217,6 +232,7 @@ def test_with_replicas_a_refusal_is_made_sure_once() -> None:
 @pytest.mark.parametrize(("random", "after"), [(0.0, 5), (1.0, 15)])
 def test_when_a_refusal_is_made_sure_varies(random: float, after: float) -> None:
     looking, full = Looking(interval=100, random=random), seen(replicas=3)
+    looking.look()
     looking.lookout.refused()
     looking.look(full)
     assert looking.next == after
@@ -233,11 +249,12 @@ def test_a_look_that_comes_sooner_is_not_put_off_to_make_sure() -> None:
     looking = Looking(interval=2)
     looking.lookout.refused()
     looking.look(seen(replicas=3))
-    assert looking.next == 2
+    assert looking.next == 1
 
 
 def test_without_replicas_a_refusal_is_sure() -> None:
     looking = Looking()
+    looking.look()
     looking.lookout.refused()
     for _each in range(4):
         assert looking.look(seen(replicas=1)) is WAIT
