@@ -28,7 +28,7 @@ _SILENCE = 9.0
 # Lower goes first. Who was called in vain goes before those who were not called yet.
 _FIRST, _NORMAL = 0, 5
 
-_ACK, _NAK = b"+ACK", b"-NAK"
+_ACK, _NAK, _WORKING = b"+ACK", b"-NAK", b"+WPI"
 
 
 class Place:
@@ -122,8 +122,14 @@ class Place:
         return self._js.api(f"CONSUMER.MSG.NEXT.{self._line.stream}.{CONSUMER}")
 
     async def _receive(self, message: Msg) -> None:
+        from nats.errors import Error
+
         self._arrived.append(message)
         self._something.set()
+        if message.reply:
+            # A chance: the time for the try begins anew. Of the first one, much went by on the way to who is far away.
+            with contextlib.suppress(Error):
+                await self._js.nc.publish(message.reply, _WORKING)
 
     def _is_chance(self, message: Msg) -> bool:
         status = (message.headers or {}).get("Status")

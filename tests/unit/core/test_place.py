@@ -24,7 +24,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
 
 PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVLINE_g.line"
 FIRST, SECOND, THIRD = "$JS.ACK.1", "$JS.ACK.2", "$JS.ACK.3"
-ACK, NAK = b"+ACK", b"-NAK"
+ACK, NAK, WORKING = b"+ACK", b"-NAK", b"+WPI"
 
 
 class Waiter:
@@ -71,6 +71,11 @@ class Waiter:
 
     @property
     def settled(self) -> list[tuple[str, bytes]]:
+        """What was told of which chance in the end."""
+        return [each for each in self.told if each[1] != WORKING]
+
+    @property
+    def told(self) -> list[tuple[str, bytes]]:
         """What was told of which chance."""
         return [each for each in self.nats.published if each[0].startswith("$JS.ACK.")]
 
@@ -86,8 +91,8 @@ def test_what_is_asked_for_a_place() -> None:
 def test_a_chance_that_led_to_a_slot_is_acknowledged_and_the_place_given_up() -> None:
     waiter = Waiter(5)
     assert waiter.start() == 5
-    assert [subject for subject, _payload in waiter.nats.published] == [PULL, FIRST]
-    assert waiter.settled == [(FIRST, ACK)]
+    assert [subject for subject, _payload in waiter.nats.published] == [PULL, FIRST, FIRST]
+    assert waiter.told == [(FIRST, WORKING), (FIRST, ACK)]
     assert waiter.nats.receive is None
 
 
@@ -109,7 +114,8 @@ def test_who_was_called_in_vain_goes_before_those_who_were_not_called() -> None:
     for moment in (1002, 1003):
         waiter.time.at(moment, waiter.nats.send)
     assert waiter.start() == 5
-    assert [subject for subject, _payload in waiter.nats.published] == [PULL, FIRST, PULL, SECOND, PULL, THIRD]
+    sent = [subject for subject, payload in waiter.nats.published if payload != WORKING]
+    assert sent == [PULL, FIRST, PULL, SECOND, PULL, THIRD]
     assert waiter.settled == [(FIRST, ACK), (SECOND, ACK), (THIRD, ACK)]
     normal, *again = waiter.pulls
     assert normal["priority"] == 5
