@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import PlaceLost
 from .line import CONSUMER, Line
@@ -67,9 +67,8 @@ class Place:
         clock = self._js.timing.clock
         deadline = clock() + seconds
         while True:
-            while self._arrived:
-                if self._is_chance(self._arrived.popleft()):
-                    return True
+            if self._chance_arrived():
+                return True
             self._js.look_for_refusal(self._pulls, self._refusal, f"Could not join the line of '{self._line.name}'")
             silent_at = self._heard + _SILENCE
             left = min(deadline, silent_at) - clock()
@@ -77,7 +76,19 @@ class Place:
                 raise PlaceLost(f"Nothing was heard of the line of governor '{self._line.name}' for {_SILENCE:g} s.")
             if left <= 0:
                 return False
-            await self._wait(left)
+            timer = asyncio.ensure_future(self._js.timing.sleep(left))
+            try:
+                await self._something_or(timer)
+            finally:
+                timer.cancel()
+
+    async def chance_before(self, other: asyncio.Future[Any]) -> bool:
+        """Wait for a chance until the other is done; whether one came. Raises PlaceLost as ``chance`` does."""
+        while not self._chance_arrived():
+            if other.done():
+                return False
+            await self._something_or(other)
+        return True
 
     async def again(self) -> None:
         """After a chance that was none: stay in the line, before those who were not called yet if the server can.
@@ -121,6 +132,12 @@ class Place:
     def _pulls(self) -> str:
         return self._js.api(f"CONSUMER.MSG.NEXT.{self._line.stream}.{CONSUMER}")
 
+    def _chance_arrived(self) -> bool:
+        while self._arrived:
+            if self._is_chance(self._arrived.popleft()):
+                return True
+        return False
+
     async def _receive(self, message: Msg) -> None:
         from nats.errors import Error
 
@@ -151,13 +168,11 @@ class Place:
             with contextlib.suppress(Error):
                 await self._js.nc.publish(chance.reply, verdict)
 
-    async def _wait(self, seconds: float) -> None:
-        """For something to arrive, at most so long."""
+    async def _something_or(self, other: asyncio.Future[Any]) -> None:
+        """Wait for something to arrive, at most until the other is done."""
         self._something.clear()
         arrival = asyncio.ensure_future(self._something.wait())
-        timer = asyncio.ensure_future(self._js.timing.sleep(seconds))
         try:
-            await asyncio.wait((arrival, timer), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((arrival, other), return_when=asyncio.FIRST_COMPLETED)
         finally:
             arrival.cancel()
-            timer.cancel()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from types import TracebackType
@@ -133,7 +134,14 @@ class Waiting:
         self._making_sure = False
         if await mine.chance(min(deadline, self._lookout.look_at) - self._timing.clock()):
             return True
-        return self._timing.clock() >= deadline or await self._look()
+        if self._timing.clock() >= deadline:
+            return True
+        look = asyncio.ensure_future(self._look())
+        try:
+            # Who is called in the midst of a look, which may take long, does not wait for its end.
+            return await mine.chance_before(look) or await look
+        finally:
+            look.cancel()
 
     async def _look(self) -> bool:
         """Whether what is seen asks for a try."""

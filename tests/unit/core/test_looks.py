@@ -15,6 +15,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     NoVerdict,
     UnknownGovernor,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
     FakeTime,
@@ -96,3 +97,35 @@ def test_a_look_that_finds_no_jetstream_ends_no_wait() -> None:
     time.at(1006, nats.send)
     slot = asyncio.run(governor(time, stack, nats, subject="$GOVERNOR.campaign.g").start("web01", timeout=20))
     assert (slot.waited, slot.waited_by) == (6, "line")
+
+
+class SlowToTell(FakeStack):
+    """A look at it takes five seconds."""
+
+    def __init__(self, time: FakeTime) -> None:
+        super().__init__(None, 5, state=FULL)
+        self._time = time
+
+    async def state(self) -> State:
+        await self._time.timing.sleep(5)
+        return await super().state()
+
+
+def test_a_chance_that_comes_in_the_midst_of_a_look_is_used_at_once() -> None:
+    time, nats = FakeTime(), LineNats()
+    time.at(1003, nats.send)
+    slot = start(time, SlowToTell(time), nats, subject="$GOVERNOR.campaign.g")
+    assert (slot.waited, slot.attempts) == (3, 2)
+
+
+def test_a_place_that_is_lost_in_the_midst_of_a_look_is_given_up_at_once() -> None:
+    time, nats, listening = FakeTime(), LineNats(), []
+
+    async def note() -> None:
+        listening.append(nats.receive is not None)
+
+    time.at(1002.9, note)
+    time.at(1003, partial(nats.send, "409"))
+    time.at(1003.1, note)
+    start(time, SlowToTell(time), nats, subject="$GOVERNOR.campaign.g")
+    assert listening == [True, False]
