@@ -46,6 +46,14 @@ async def queued(nc: Client, name: str, holder: str, behind: int = 0) -> AsyncIt
         waiting.cancel()
 
 
+async def stand_still(nc: Client, name: str) -> None:
+    """In the line: alive as far as the server can see, and of no use for a chance."""
+    inbox = nc.new_inbox()
+    await nc.subscribe(inbox)
+    pull = f"$JS.API.CONSUMER.MSG.NEXT.GOVLINE_{name}.line"
+    await nc.publish(pull, b'{"batch": 1, "group": "line", "priority": 5}', reply=inbox)
+
+
 async def gets_it(waiting: asyncio.Future[Slot], seconds: float = SOON) -> Slot:
     return await asyncio.wait_for(asyncio.shield(waiting), seconds)
 
@@ -114,19 +122,32 @@ async def test_who_was_called_in_vain_stays_first(server: NatsServer, name: str)
 
 @within(20)
 async def test_a_chance_whose_waiter_stands_still_goes_to_the_next(server: NatsServer, name: str) -> None:
-    """It is alive as far as the server can see, and does nothing with its chance."""
     async with connected(server.url) as nc, connected(server.url) as still:
         _manager, [slot] = await full(nc, name)
-        inbox = still.new_inbox()
-        await still.subscribe(inbox)
-        pull = f"$JS.API.CONSUMER.MSG.NEXT.GOVLINE_{name}.line"
-        await still.publish(pull, b'{"batch": 1, "group": "line", "priority": 5}', reply=inbox)
+        await stand_still(still, name)
         await line_up(nc, name, 1)
         async with queued(nc, name, "next", 1) as following:
             began = time.monotonic()
             await slot.finish()
             assert (await gets_it(following, 5)).seq == 2
             assert time.monotonic() - began >= 0.4
+
+
+@within(30)
+async def test_many_who_stand_still_are_not_called_one_after_the_other(server: NatsServer, name: str) -> None:
+    """Half a second each: the slot would be empty for half a minute."""
+    many = 60
+    async with connected(server.url) as nc, connected(server.url) as still:
+        _manager, slots = await full(nc, name, limit=many)
+        for _each in range(many):
+            await stand_still(still, name)
+        await line_up(nc, name, many)
+        waiting = asyncio.ensure_future(Governor(name, nc, interval=0.2).start("moves"))
+        await line_up(nc, name, many + 1)
+        freed = time.monotonic()
+        await slots[0].finish()
+        assert (await gets_it(waiting, 20)).waited_by == "line"
+        assert time.monotonic() - freed < 5
 
 
 @within(20)

@@ -39,10 +39,16 @@ _KNOWS_PRIORITIES = (2, 12)
 
 @dataclass(frozen=True)
 class Queue:
-    """``waiting``: how many are in the line. ``served``: how many chances it has handed out since it was made."""
+    """``waiting``: how many are in the line. ``served``: how many chances it has handed out since it was made.
+
+    ``called``: how many have a chance and have not told what came of it; ``again``: how many of these were called
+    because another before them did not tell, or could make no use of it.
+    """
 
     waiting: int
     served: int
+    called: int = 0
+    again: int = 0
 
 
 class Line:
@@ -58,7 +64,12 @@ class Line:
             info = await self._ask(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
         except NoLine:
             return None
-        return Queue(int(info["num_waiting"]), int(info["delivered"]["consumer_seq"]))
+        return Queue(
+            waiting=int(info["num_waiting"]),
+            served=int(info["delivered"]["consumer_seq"]),
+            called=int(info["num_ack_pending"]),
+            again=int(info["num_redelivered"]),
+        )
 
     async def condition(self, replicas: int) -> bool | None:
         """True: there, as ``make`` would make it; False: not there; None: there, but not in order."""

@@ -46,12 +46,14 @@ class Lookout:
     """One waiter's. Times are the clock's; ``queue`` and ``place`` as of the last look, None before the first.
 
     ``place``: this one's in the line, about: 1 is called next. Who was called in vain comes before it again.
+    ``chances``: how many to raise, where that was advised.
     """
 
     def __init__(self, timing: Timing, subject: str, interval: float | None) -> None:
         self.queue: Queue | None = None
         self.place: int | None = None
         self.look_at = 0.0
+        self.chances = 0
         self._timing = timing
         self._subject = subject
         self._interval = interval or _LOOK_EVERY
@@ -91,7 +93,9 @@ class Lookout:
         if state.active >= state.config.limit:
             self._empty_looks = 0
             return self._make_sure(state)
-        return self._empty(moves=called > 0)
+        # A chance that those who do not answer pass on to each other moves the line too, and fills no slot.
+        moves = entered if queue.again else called
+        return self._empty(state.config.limit - state.active, moves > 0)
 
     def varied(self, seconds: float) -> float:
         """From 50 to 150 %."""
@@ -113,7 +117,7 @@ class Lookout:
         self._past = limit
         return True
 
-    def _empty(self, moves: bool) -> Advice:
+    def _empty(self, slots: int, moves: bool) -> Advice:
         if self._empty_looks and moves:
             # It was on its way to somebody in the line.
             self._empty_looks = 0
@@ -122,7 +126,16 @@ class Lookout:
         self.look_at = self._timing.clock() + _SECOND_LOOK
         if self._empty_looks == 1:
             return Advice.WAIT
+        if self._nobody_answers():
+            # Half a second for each of them would be long: 1, 2, 4, ... more are called, until one answers.
+            self.chances = 2 ** (self._empty_looks - 2)
+            return Advice.RAISE_CHANCES
+        self.chances = slots
         return Advice.RAISE_CHANCES if self._empty_looks == 2 else Advice.TRY
+
+    def _nobody_answers(self) -> bool:
+        """Whether chances are passed on from one to the next, and there are still some who were not called."""
+        return self.queue is not None and self.queue.again > 0 and self.queue.waiting > 0
 
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
         # Those who join together look together first, and are spread over the interval from then on.

@@ -155,6 +155,6 @@ class Waiting:
             raise PlaceLost(f"Governor '{self._line.name}' has no line any more.")
         advice = self._lookout.seen(state, queue)
         if advice is Advice.RAISE_CHANCES:
-            await self._line.raise_chances(state.config.limit - state.active)
+            await self._line.raise_chances(self._lookout.chances)
         self._making_sure = advice is Advice.TRY
         return self._making_sure

@@ -119,7 +119,12 @@ class FakeNats:
         assert subject == "$JS.API.CONSUMER.INFO.GOVLINE_g.line"
         answer: dict[str, Any] = {"error": {"err_code": self.line or 10059}}
         if isinstance(self.line, Queue):
-            answer = {"num_waiting": self.line.waiting, "delivered": {"consumer_seq": self.line.served}}
+            answer = {
+                "num_waiting": self.line.waiting,
+                "delivered": {"consumer_seq": self.line.served},
+                "num_ack_pending": self.line.called,
+                "num_redelivered": self.line.again,
+            }
         return SimpleNamespace(data=json.dumps(answer))
 
     def count(self, subject: str) -> int:

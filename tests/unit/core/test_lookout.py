@@ -39,8 +39,8 @@ class Looking:
         self.lookout = Lookout(replace(self._time.timing, random=lambda: random), SUBJECT, interval)
         self.lookout.joined()
 
-    def look(self, state: State = FULL, waiting: int = 1, served: int = 0) -> Advice:
-        return self.lookout.seen(state, Queue(waiting, served))
+    def look(self, state: State = FULL, waiting: int = 1, served: int = 0, again: int = 0) -> Advice:
+        return self.lookout.seen(state, Queue(waiting, served, again, again))
 
     def later(self, seconds: float) -> None:
         self._time.now += seconds
@@ -137,6 +137,25 @@ def test_an_empty_slot_while_the_line_moves_is_on_its_way_to_somebody() -> None:
     assert looking.next == 5
     # It begins anew.
     assert [looking.look(ONE_EMPTY, waiting=8, served=4) for _each in range(2)] == [WAIT, RAISE_CHANCES]
+
+
+def test_where_those_who_are_called_do_not_answer_more_and_more_are_called() -> None:
+    """One that stands still after the other is handed the same chance. At the end of the line, it tries itself."""
+    looking, raised = Looking(), []
+    for look in range(6):
+        advice = looking.look(ONE_EMPTY, waiting=40 - 2**look, served=2**look, again=1)
+        assert looking.next == 0.25
+        raised.append((advice, looking.lookout.chances))
+    assert raised == [(WAIT, 0), *((RAISE_CHANCES, count) for count in (1, 2, 4, 8, 16))]
+    assert looking.look(ONE_EMPTY, waiting=0, served=64, again=9) is TRY
+
+
+def test_where_one_who_is_called_enters_no_more_are_called() -> None:
+    looking = Looking()
+    for _each in range(3):
+        looking.look(ONE_EMPTY, waiting=9, again=1)
+    assert looking.look(seen(active=1, last_seq=3), waiting=8, served=1, again=1) is WAIT
+    assert looking.next == 5
 
 
 def test_an_empty_slot_that_is_taken_meanwhile_is_forgotten() -> None:
