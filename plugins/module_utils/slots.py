@@ -81,9 +81,7 @@ async def acquire(js: JetStream, request: Request) -> Result:
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
-    governor = Governor(
-        request.governor, js, interval=request.interval, backoff=request.backoff, subject=manager.subject
-    )
+    governor = Governor(request.governor, js, interval=request.interval, backoff=request.backoff)
     try:
         slot = await governor.start(request.holder, owner=request.owner, timeout=request.wait_timeout)
     except WaitTimeout as exc:

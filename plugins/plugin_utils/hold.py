@@ -115,7 +115,7 @@ class Hold:
     async def _campaign(self) -> None:
         request = self.request
         async with connected(request.settings) as js:
-            manager = await load(request.governor, js)
+            await load(request.governor, js)
             refused: asyncio.Future[Waiting] = asyncio.get_running_loop().create_future()
             teller = asyncio.ensure_future(self._tell(js, refused))
             try:
@@ -124,7 +124,6 @@ class Hold:
                     js,
                     interval=request.interval,
                     backoff=request.backoff,
-                    subject=manager.subject,
                     on_refused=lambda waiting: None if refused.done() else refused.set_result(waiting),
                 ).start(request.holder, owner=request.owner, timeout=request.wait_timeout)
             finally:

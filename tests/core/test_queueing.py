@@ -20,6 +20,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.names impo
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
 from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
+from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 from ansible_collections.jetstream.governor.tests.support.workers import work
 
@@ -118,6 +119,56 @@ async def test_who_was_called_in_vain_stays_first(server: NatsServer, name: str)
             comes, waits = (first, second) if (version.major, version.minor) >= (2, 12) else (second, first)
             assert (await gets_it(comes)).attempts == (3 if comes is first else 2)
             assert not waits.done()
+
+
+@pytest.mark.parametrize("timeout", [0, None])
+@within(30)
+async def test_who_is_called_from_far_away_is_not_passed_by_those_who_are_near(
+    server: NatsServer, name: str, timeout: float | None
+) -> None:
+    """They come again and again, from everywhere; in the time of a try from far away, the slot changes hands often."""
+    async with contextlib.AsyncExitStack() as stack:
+        far_away = await stack.enter_async_context(Proxy(server.port, 0.15))
+        far = await stack.enter_async_context(connected(far_away.url))
+        near = [await stack.enter_async_context(connected(server.url)) for _each in range(3)]
+        _manager, [slot] = await full(near[0], name)
+        waiting = await stack.enter_async_context(queued(far, name, "far away"))
+        grants = 0
+
+        async def again_and_again(nc: Client) -> None:
+            nonlocal grants
+            while not waiting.done():
+                with contextlib.suppress(WaitTimeout):
+                    interval = await work(Governor(name, nc), "near", 0.01, timeout)
+                    grants += not waiting.done() and interval.start > freed
+                await asyncio.sleep(0)
+
+        freed = time.monotonic()
+        await slot.finish()
+        coming = [asyncio.ensure_future(again_and_again(nc)) for nc in near]
+        late = await gets_it(waiting, 20)
+        assert grants <= 5
+        await late.finish()
+        await asyncio.gather(*coming)
+
+
+@within(20)
+async def test_nobody_gives_way_to_one_who_stands_still(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc, connected(server.url) as still:
+        _manager, [slot] = await full(nc, name)
+        await stand_still(still, name)
+        await stand_still(still, name)
+        await line_up(nc, name, 2)
+        await slot.finish()
+
+        async def taken() -> bool:
+            with contextlib.suppress(WaitTimeout):
+                await Governor(name, nc).start("newcomer", timeout=0)
+                return True
+            return False
+
+        # The first of them was called, and the second half a second later.
+        await until(taken, SOON, "a newcomer takes the slot")
 
 
 @within(20)

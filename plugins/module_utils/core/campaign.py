@@ -23,7 +23,7 @@ from .errors import GovernorError, NotOwner, NotSent, NoVerdict, Undecided, Unkn
 from .jetstream import JetStream, jetstream
 from .line import Line
 from .names import check_label, check_subject
-from .stack import Stack, StaleToken
+from .stack import Stack, StaleToken, State
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -36,9 +36,10 @@ class Governor:
 
     ``interval``: seconds, varied from 50 to 150 %, between tries, or in a line between looks at the governor; None:
     0.25 and 5. ``backoff``: a policy of Choria's by name, or a list of milliseconds; without a line it takes the place
-    of the interval. ``subject``: where to campaign; None reads it from the stream. ``leave_on_completion=False``:
-    ``finish`` leaves the entry to max_age, for so many holders per period. ``on_refused`` is called with the wait
-    whenever a try finds the governor full. ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock
+    of the interval. ``subject``: where to campaign; None reads it from the stream, and gives way to those in the line
+    who have just been called to the slots that are empty. ``leave_on_completion=False``: ``finish`` leaves the entry to
+    max_age, for so many holders per period. ``on_refused`` is called with the wait whenever a try finds the governor
+    full, or gives way. ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock
     are to differ.
     """
 
@@ -78,7 +79,11 @@ class Governor:
         only if it returns; NoVerdict says that even this could not be made sure.
         """
         wait = _Campaign(self, check_label(holder, "A holder"), owner, timeout)
-        return await wait.run(self._subject or await wait.subject())
+        if self._subject:
+            return await wait.run(self._subject)
+        state = await wait.state()
+        empty = state.config.limit - state.active
+        return await wait.run(state.config.subject, gives_way=empty > 0 and await self.line.has_called(empty))
 
     def waiting(self, subject: str) -> Waiting:
         """For one waiter that campaigns there: when another try is worthwhile."""
@@ -196,16 +201,16 @@ class _Campaign:
     def waited(self) -> float:
         return self._timing.clock() - self._began
 
-    async def subject(self) -> str:
-        """Where the governor listens. Reading it is a part of the wait already, and leaves nothing in doubt."""
+    async def state(self) -> State:
+        """The governor's. Reading it is a part of the wait already, and leaves nothing in doubt."""
         try:
-            state = await self._timing.until_verdict(self.governor.stack.state, 0.0, self._deadline)
+            return await self._timing.until_verdict(self.governor.stack.state, 0.0, self._deadline)
         except NoVerdict as exc:
             raise await self._timed_out(str(exc)) from exc
-        return state.config.subject
 
-    async def run(self, subject: str) -> Slot:
-        seq = await self._try_once(subject)
+    async def run(self, subject: str, gives_way: bool = False) -> Slot:
+        """``gives_way``: to those in the line who were called to the empty slots, and queue before the first try."""
+        seq = None if gives_way else await self._try_once(subject)
         if seq is None:
             return await self._wait(subject)
         return self._entered(seq)
@@ -215,7 +220,7 @@ class _Campaign:
             while True:
                 # The next try keeps the token. In a cluster, a leader that was deposed and does not know it may refuse
                 # what its successor takes: then the server answers the next try with that entry.
-                self._refused = True
+                self._refused = self.attempts > 0
                 self.governor.on_refused(waiting)
                 left = self._deadline - self._timing.clock()
                 if left <= 0:
@@ -337,6 +342,8 @@ class _Campaign:
             "holders": [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in entries],
         }
         detail = f"{state.active} of {state.config.limit} slots held"
+        if not self.attempts:
+            detail += ", and others in the line called to the rest"
         if entries:
             oldest = entries[0]
             detail += f", oldest by {oldest.shown} for {format_duration(oldest.age(state.now))}"

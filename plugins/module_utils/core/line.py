@@ -10,11 +10,12 @@ it gets the chance, and tries to enter. A chance is a hint, never a grant: the g
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 
 from .config import Json
-from .errors import AlreadyExists, NoLine, PermissionRefused, UnknownGovernor
+from .errors import AlreadyExists, GovernorError, NoLine, PermissionRefused, UnknownGovernor
 from .jetstream import JetStream, check_echo
 from .names import line_name, line_subject
 
@@ -70,6 +71,15 @@ class Line:
             called=int(info["num_ack_pending"]),
             again=int(info["num_redelivered"]),
         )
+
+    async def has_called(self, count: int) -> bool:
+        """Whether so many, who have just been called, are about to try. No answer in time is a no."""
+        try:
+            queue = await asyncio.wait_for(self.queue(), _TRY_WITHIN)
+        except (GovernorError, asyncio.TimeoutError):
+            return False
+        # Those who are called in the place of another may be as dead: nobody gives way to them.
+        return queue is not None and queue.called - queue.again >= count
 
     async def condition(self, replicas: int) -> bool | None:
         """True: there, as ``make`` would make it; False: not there; None: there, but not in order."""
