@@ -9,6 +9,7 @@ A withdrawal is carried to its end, however often its caller is cancelled.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ async def test_at_any_moments_after_being_called(server: NatsServer, name: str) 
         assert cancelled > 5
 
 
-async def _cancelled_twice(starting: asyncio.Future[Slot], steps: int, more: int) -> bool:
+async def _cancelled_twice(starting: asyncio.Future[Any], steps: int, more: int) -> bool:
     """Whether it had the slot before; then it is given back."""
     for pause in (steps, more):
         for _each in range(pause):
