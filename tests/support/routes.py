@@ -83,13 +83,16 @@ class Gate:
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ends: set[int], asked: bool = False
     ) -> None:
-        """``ends`` are the nodes at the connection's ends; who asked for the connection tells its name in the end."""
+        """``ends`` are the nodes at the connection's ends; who ``asked`` for the connection tells its name at first."""
         greeting = b""
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1 << 16):
-                if asked and len(ends) == 1:
+                if asked:
                     greeting += data
-                    ends.update(int(number) for number in _NAME.findall(greeting))
+                    # The first name is its own, others are of nodes that it tells of.
+                    if found := _NAME.search(greeting):
+                        ends.add(int(found[1]))
+                        asked = False
                 await self._routes.open_for(ends)
                 writer.write(data)
                 await writer.drain()
