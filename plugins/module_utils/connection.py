@@ -21,6 +21,9 @@ from .settings import Settings, redact
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
+# Entries of which nobody knows yet whether they exist are taken back in the background, for so long at the end.
+_SETTLE_WITHIN = 15.0
+
 # How long a connection that is not needed any more may take to say goodbye.
 _CLOSE_WITHIN = 2.0
 
@@ -33,9 +36,11 @@ class CannotConnect(NotSent):
 async def connected(settings: Settings) -> AsyncIterator[JetStream]:
     """JetStream over a connection that is closed on the way out. Raises CannotConnect."""
     nc = await _connect(settings)
+    js = JetStream(nc, domain=settings.js_domain, timeout=settings.request_timeout)
     try:
-        yield JetStream(nc, domain=settings.js_domain, timeout=settings.request_timeout)
+        yield js
     finally:
+        await js.settled(_SETTLE_WITHIN)
         with contextlib.suppress(Exception):
             await asyncio.wait_for(nc.close(), _CLOSE_WITHIN)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 
 from .core.config import Desired, GovernorConfig, plan
 from .core.durations import parse_duration
 from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
+from .core.hazards import check_change, hazards
 from .core.jetstream import JetStream
 from .core.line import Line
 from .core.manager import Manager, list_governors, load_governors
@@ -31,22 +32,26 @@ async def load(name: str, js: JetStream) -> Manager:
         raise UnknownGovernor(f"{exc} {await _others(js)} governor_stream creates one.") from exc
 
 
-async def present(js: JetStream, params: Params, check_mode: bool) -> Result:
-    name, force = params["name"], params["force"]
-    current = await Manager.find(name, js, see_line=True)
-    steps = plan(name, current.config if current else None, _desired(params))
-    if not check_mode:
-        applied = await Manager.apply(steps, js, current, force)
-        governor = governor_result(applied.config, applied.state)
+async def present(js: JetStream, params: Params, check_mode: bool, warn: Callable[[str], None]) -> Result:
+    """``warn`` is told what is unsafe about the governor on its server."""
+    name, force, desired = params["name"], params["force"], _desired(params)
+    if check_mode:
+        current = await Manager.find(name, js, see_line=True)
+        before, after, changes = plan(name, current.config if current else None, desired)
+        state, stream = (current.state, current.state.stream) if current else (None, {})
+        check_change(state, after, js.server_version, js.server, force)
     else:
-        if current is not None:
-            current.check_change(steps.after, force)
-        governor = governor_result(steps.after, current.state if current else None)
+        reached = await Manager.reach(name, js, desired, force)
+        before, after, changes = reached.before, reached.config, reached.changes
+        state, stream = reached.state, reached.state.stream
+    dangers = hazards(after, stream, js.server_version)
+    for danger in dangers:
+        warn(danger)
     return {
-        "changed": bool(steps.changes),
-        "governor": governor,
-        "changes": [change._asdict() for change in steps.changes],
-        "diff": _diff(steps.before, steps.after),
+        "changed": bool(changes),
+        "governor": governor_result(after, state, dangers),
+        "changes": [change._asdict() for change in changes],
+        "diff": _diff(before, after),
     }
 
 
@@ -74,7 +79,7 @@ async def reset(js: JetStream, params: Params, check_mode: bool) -> Result:
     before = manager.state.active
     removed = before if check_mode else await manager.reset()
     state = manager.state if check_mode else await manager.refresh()
-    governor = {**governor_result(manager.config, state), "line": (await _line(manager))["line"]}
+    governor = {**governor_result(manager.config, state, manager.hazards), "line": (await _line(manager))["line"]}
     if check_mode:
         governor.update(active=0, over_limit=False)
     return {
@@ -102,7 +107,7 @@ async def info(js: JetStream, params: Params) -> Result:
 
 
 async def _described(manager: Manager, with_entries: bool) -> Result:
-    described = {**governor_result(manager.config, manager.state), **await _line(manager)}
+    described = {**governor_result(manager.config, manager.state, manager.hazards), **await _line(manager)}
     if with_entries:
         described["entries"] = [entry_result(entry, manager.state) for entry in await manager.entries()]
     return described

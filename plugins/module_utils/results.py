@@ -12,10 +12,10 @@ from typing import Any
 from .core.config import GovernorConfig
 from .core.entry import Entry, format_time
 from .core.names import stream_name
-from .core.stack import State
+from .core.state import State
 
 
-def governor_result(config: GovernorConfig, state: State | None) -> dict[str, Any]:
+def governor_result(config: GovernorConfig, state: State | None, hazards: list[str]) -> dict[str, Any]:
     """``state`` None: the governor would be created (check mode)."""
     active = state.active if state else 0
     return {
@@ -25,6 +25,7 @@ def governor_result(config: GovernorConfig, state: State | None) -> dict[str, An
         "over_limit": active > config.limit,
         "last_active": format_time(state.last_active) if state else None,
         "created": format_time(state.created) if state else None,
+        "hazards": hazards,
     }
 
 

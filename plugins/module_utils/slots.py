@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from .campaign_options import backoff_policy, interval_seconds
-from .core.campaign import Governor, must_be_owned_by
+from .core.campaign import Governor
 from .core.durations import parse_duration
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
-from .core.jetstream import JetStream
+from .core.jetstream import GIVE_BACK_PATIENCE, JetStream
 from .core.names import check_name, owner_of
-from .core.stack import Stack, State
+from .core.stack import Stack, must_be_owned_by
+from .core.state import State
 from .governors import load
 from .guard import Play, danger
 
@@ -75,9 +76,11 @@ async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], mo
 
 async def acquire(js: JetStream, request: Request) -> Result:
     manager = await load(request.governor, js)
-    mine = [entry for entry in await manager.entries() if entry.owner == request.owner]
-    if mine:
-        return _acquired(request, manager.state, mine[0], changed=False)
+    stack = Stack(request.governor, js)
+    empty = manager.state.in_touch and not manager.state.active
+    mine = None if empty else await stack.find(lambda entry: entry.owner == request.owner)
+    if mine is not None:
+        return _acquired(request, manager.state, mine, changed=False)
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
@@ -106,6 +109,7 @@ async def evict(js: JetStream, request: Request) -> Result:
 async def _remove(
     js: JetStream, request: Request, wanted: Callable[[Entry], bool], check: Callable[[Entry], None]
 ) -> Result:
+    js = replace(js, patience=GIVE_BACK_PATIENCE)
     manager = await load(request.governor, js)
     now, stack = manager.state.now, Stack(request.governor, js)
     if request.seq is None:

@@ -140,9 +140,12 @@ slot:
       type: str
       sample: db01
     seq:
-      description: Sequence of the slot; absent in check mode.
+      description:
+        - Sequence of the slot; absent in check mode.
+        - Later slots have larger ones, and none is used twice, see
+          RV(jetstream.governor.governor_slot#module:slot.seq).
       type: int
-      sample: 42
+      sample: 1795510800000042
     waited:
       description: Seconds waited for it.
       type: float

@@ -124,6 +124,11 @@ governors:
         - When all governors are listed, it is read for those that are full, and V(0) for the others.
       type: int
       sample: 0
+    hazards:
+      description: What is unsafe about it on this server, in sentences.
+      type: list
+      elements: str
+      sample: []
     over_limit:
       description: Whether more hold a slot than the limit allows, after it was lowered.
       type: bool
@@ -144,7 +149,7 @@ governors:
         seq:
           description: Sequence of the entry, which names it for release and eviction.
           type: int
-          sample: 42
+          sample: 1795510800000042
         holder:
           description: Who holds it.
           type: str

@@ -152,9 +152,13 @@ slot:
       type: str
       sample: GOVERNOR_db-restarts
     seq:
-      description: Sequence of the slot; null in check mode.
+      description:
+        - Sequence of the slot; null in check mode.
+        - Later slots have larger ones, and none is used twice, also when the governor is deleted and made anew, so
+          that it serves as a fencing token. Governors that other tools made, or that were made on servers before
+          2.11.2, count from 1 each time.
       type: int
-      sample: 42
+      sample: 1795510800000042
     holder:
       description: Who holds it.
       type: str
@@ -197,18 +201,18 @@ limit:
   type: int
   sample: 5
 holders:
-  description: Who held the slots when the time to wait was over, oldest first.
+  description: Who had held slots for longest when the time to wait was over, five at most, oldest first.
   returned: on a timeout
   type: list
   elements: dict
-  sample: [{holder: db03, seq: 40, age: 41.2}]
+  sample: [{holder: db03, seq: 1795510800000040, age: 41.2}]
 removed:
   description:
     - The slots that were released or evicted, or would be (check mode). C(held) is for how many seconds.
   returned: when O(state=released) or O(state=evicted)
   type: list
   elements: dict
-  sample: [{seq: 42, holder: db01, run_id: ctl1-4711x8f3k2, held: 41.234}]
+  sample: [{seq: 1795510800000042, holder: db01, run_id: ctl1-4711x8f3k2, held: 41.234}]
 """
 
 from functools import partial

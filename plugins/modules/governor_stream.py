@@ -80,6 +80,8 @@ options:
     description:
       - Delete a governor that has active entries.
       - Lower the limit below the number of active entries also on servers older than 2.10.6, which then evict holders.
+      - Have more than one replica together with O(max_age) also on servers older than 2.14, whose replicas then come to
+        differ, so that more may hold a slot than the limit allows.
     type: bool
     default: false
 seealso:
@@ -169,6 +171,11 @@ governor:
       description: Whether it has a line; null when that could not be read.
       type: bool
       sample: true
+    hazards:
+      description: What is unsafe about it on this server, in sentences.
+      type: list
+      elements: str
+      sample: []
     over_limit:
       description: Whether more hold a slot than the limit allows, after it was lowered.
       type: bool
@@ -207,6 +214,7 @@ removed:
 """
 
 from functools import partial
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -233,7 +241,11 @@ def main() -> None:
         mutually_exclusive=[("subject", "collective")],
         supports_check_mode=True,
     )
-    states = {"present": present, "absent": absent, "reset": reset}
+    states: dict[str, Callable[..., Any]] = {
+        "present": partial(present, warn=module.warn),
+        "absent": absent,
+        "reset": reset,
+    }
     run(module, partial(states[module.params["state"]], params=module.params, check_mode=module.check_mode))
 
 

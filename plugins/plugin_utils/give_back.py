@@ -16,11 +16,10 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.connection import connected
-from ..module_utils.core.campaign import must_be_owned_by
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
-from ..module_utils.core.stack import Stack
+from ..module_utils.core.stack import Stack, must_be_owned_by
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import Settings, redact, resolve
 from .ledger import Ledger, Place, Row

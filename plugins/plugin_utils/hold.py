@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..module_utils.connection import connected
-from ..module_utils.core.campaign import Governor, Slot
+from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
-from ..module_utils.core.jetstream import JetStream
+from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
 from ..module_utils.core.line import Line
+from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.timing import Timing
 from ..module_utils.core.waiting import Waiting
@@ -34,9 +35,6 @@ _TELL_EVERY = 10.0
 
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
-
-# How long it is tried to give a slot back: the machine of a single server may take so long to start again.
-_GIVE_BACK_WITHIN = 60.0
 
 _HOW = {"line": "in its line", "polling": "by trying, without a line"}
 
@@ -152,12 +150,12 @@ class Hold:
             await asyncio.sleep(_TELL_EVERY)
 
     async def _situation(self, stack: Stack, waited: float) -> str:
-        state, oldest = await stack.state(), await stack.oldest()
+        state, oldest = await stack.state(), await stack.entries(most=1)
         line = (
             f"{self.request.holder} waits for {self.request.governor}: {state.active} of {state.config.limit} slots "
             f"held, {format_duration(waited)}"
         )
-        return f"{line}, oldest {oldest.shown} {format_duration(oldest.age(state.now))}" if oldest else line
+        return ", oldest ".join([line, *(f"{each.shown} {format_duration(each.age(state.now))}" for each in oldest)])
 
     async def _leave(self, slot: Slot, interruptions: Interruptions) -> bool:
         finishing = asyncio.ensure_future(self._finish(slot))
@@ -171,12 +169,12 @@ class Hold:
             async with connected(self.request.settings) as js:
                 try:
                     # Only what was not sent is begun anew, over another connection.
-                    return await slot.over(replace(js, patience=_GIVE_BACK_WITHIN)).finish()
+                    return await slot.over(replace(js, patience=GIVE_BACK_PATIENCE)).finish()
                 except UnknownGovernor:
                     return False
 
         timing = Timing()
-        return await timing.until_verdict(once, 0.0, timing.clock() + _GIVE_BACK_WITHIN)
+        return await timing.until_verdict(once, 0.0, timing.clock() + GIVE_BACK_PATIENCE)
 
 
 async def _in_line(waiting: Waiting, line: Line) -> str:

@@ -9,11 +9,12 @@ import logging
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NotOwner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, must_be_owned_by
+from ansible_collections.jetstream.governor.tests.support.client import ask, choria_creates, connected, until, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 
@@ -36,12 +37,13 @@ async def test_evicted_and_taken_by_another(server: NatsServer, name: str) -> No
 async def test_the_governor_was_made_anew_and_counts_from_one_again(
     server: NatsServer, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """As those that Choria makes do."""
     async with connected(server.url) as nc:
-        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        await choria_creates(nc, name)
         governor = Governor(name, nc)
         mine = await governor.start("A", owner="r/A", timeout=0)
-        await manager.delete(force=True)
-        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        await ask(nc, f"STREAM.DELETE.{stream_name(name)}")
+        await choria_creates(nc, name)
         others = await governor.start("B", owner="r/B", timeout=0)
         assert others.seq == mine.seq == 1
         assert await mine.still_held() is False
@@ -49,11 +51,40 @@ async def test_the_governor_was_made_anew_and_counts_from_one_again(
             assert await mine.finish() is False
         (warning,) = caplog.messages
         assert warning.startswith(
-            f"Slot 1 of governor '{name}' is held by 'B' (its owner is 'r/B'), not by 'A' who held"
+            f"Slot 1 of governor '{name}' is held by 'B' (its owner is 'r/B'), not by whoever held"
         )
         assert await others.still_held() is True
         assert await mine.finish() is False
         assert await others.finish() is True
+
+
+@within(20)
+async def test_sequences_of_a_governor_that_was_made_anew_go_on(server: NatsServer, name: str) -> None:
+    """So one names an entry for ever, and whoever comes later has a larger one; on older servers they start anew."""
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        governor = Governor(name, nc)
+        mine = await governor.start("A", timeout=0)
+        await manager.delete(force=True)
+        await Manager.create(name, nc, limit=1, max_age=60)
+        others = await governor.start("B", timeout=0)
+        assert others.seq > mine.seq or (manager.js.server_version < (2, 11, 2) and others.seq == mine.seq == 1)
+        assert [await mine.still_held(), await mine.finish()] == [False, False]
+        assert [await others.still_held(), await others.finish()] == [True, True]
+
+
+@within(20)
+async def test_a_slot_of_ours_in_a_governor_that_choria_made_anew(server: NatsServer, name: str) -> None:
+    """Its sequence is one that is still to come there; nobody's slot is touched."""
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=1, max_age=60)
+        governor = Governor(name, nc)
+        mine = await governor.start("A", timeout=0)
+        await manager.delete(force=True)
+        await choria_creates(nc, name)
+        others = await governor.start("B", timeout=0)
+        assert [await mine.still_held(), await mine.finish()] == [False, False]
+        assert [await others.still_held(), await others.finish()] == [True, True]
 
 
 @within(20)
@@ -102,7 +133,7 @@ async def test_what_another_owns_is_not_released(server: NatsServer, name: str) 
         ):
             await stack.remove(others.seq, check)
         with pytest.raises(NotOwner, match=r"'node1' \(it carries no owner, as entries of Go clients\), not by"):
-            await stack.remove(2, check)
+            await stack.remove(others.seq + 1, check)
         assert await manager.active() == 2
         assert await stack.remove(99, check) is None
         removed = await stack.remove(others.seq, must_be_owned_by(name, "other/web01"))

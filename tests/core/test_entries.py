@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone, PermissionRefused
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
@@ -64,14 +67,14 @@ async def test_entries_come_oldest_first_with_all_that_they_carry(server: NatsSe
         holders = ["web01", "wéb 02", "日本"]
         slots = [await governor.start(holder, owner=owner_of("läuf", holder), timeout=0) for holder in holders]
         entries = await manager.entries()
-        assert [entry.seq for entry in entries] == [slot.seq for slot in slots] == [1, 2, 3]
+        assert [entry.seq for entry in entries] == [slot.seq for slot in slots]
         assert [entry.holder for entry in entries] == holders
         assert [entry.owner for entry in entries] == [f"läuf/{holder}" for holder in holders]
         assert [entry.run_id for entry in entries] == ["läuf"] * 3
         assert [entry.token for entry in entries] == [slot.token for slot in slots]
         assert entries == [await slot.entry() for slot in slots]
         await slots[1].finish()
-        assert [entry.seq for entry in await manager.entries()] == [1, 3]
+        assert [entry.seq for entry in await manager.entries()] == [slots[0].seq, slots[2].seq]
 
 
 @within(20)
@@ -80,9 +83,10 @@ async def test_an_entry_of_a_go_client(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=5, max_age=60)
         await nc.request(manager.subject, b"node1.example.org", timeout=5)
+        seq = manager.state.last_seq + 1
         (entry,) = await manager.entries()
-        assert (entry.seq, entry.holder, entry.owner, entry.token) == (1, "node1.example.org", None, None)
-        assert await manager.evict(1) == "node1.example.org"
+        assert (entry.seq, entry.holder, entry.owner, entry.token) == (seq, "node1.example.org", None, None)
+        assert await manager.evict(seq) == "node1.example.org"
 
 
 @within(20)
@@ -96,7 +100,7 @@ async def test_evict(server: NatsServer, name: str) -> None:
         assert await slot.still_held() is False
         assert await slot.finish() is False
         assert await other.still_held() is True
-        with pytest.raises(EntryGone, match=f"^Governor '{name}' has no entry 1\\.$"):
+        with pytest.raises(EntryGone, match=f"^Governor '{name}' has no entry {slot.seq}\\.$"):
             await manager.evict(slot.seq)
         with pytest.raises(EntryGone, match="has no entry 99"):
             await manager.evict(99)
@@ -114,4 +118,43 @@ async def test_reset(server: NatsServer, name: str) -> None:
         assert await manager.active() == 0
         assert await manager.reset() == 0
         assert [await slot.finish() for slot in slots] == [False] * 4
-        assert (await governor.start("next", timeout=0)).seq == 5
+        assert (await governor.start("next", timeout=0)).seq == slots[-1].seq + 1
+
+
+@within(30)
+async def test_hundreds_of_entries_are_read_in_a_few_requests(server: NatsServer, name: str) -> None:
+    """Also those of Go clients among them, and those whose headers are not ASCII."""
+    async with connected(server.url) as nc, connected(server.url) as reading:
+        manager = await Manager.create(name, nc, limit=500, max_age=60)
+        governor = Governor(name, nc, subject=manager.subject)
+        slots = [await governor.start(f"h{each}", owner=f"r/h{each}", timeout=0) for each in range(300)]
+        await slots.pop(150).finish()
+        odd = [await governor.start("é", owner="r/é", timeout=0)]
+        await nc.request(manager.subject, b"node1", timeout=5)
+        manager = await Manager.load(name, reading)
+        before = reading.stats["out_msgs"]
+        entries = await manager.entries()
+        assert [entry.holder for entry in entries] == [*(slot.holder for slot in [*slots, *odd]), "node1"]
+        assert [entry.owner for entry in entries] == [*(slot.owner for slot in [*slots, *odd]), None]
+        assert [entry.token for entry in entries[:-1]] == [slot.token for slot in [*slots, *odd]]
+        # Four singly, a consumer and what it has, the two odd ones, the end, and who says so.
+        assert reading.stats["out_msgs"] - before <= 4 + 2 + 2 + 2
+        found = await Stack(name, manager.js).find(lambda entry: entry.owner == "r/h299")
+        assert found == entries[298]
+
+
+@within(30)
+async def test_who_may_not_make_consumers_reads_singly(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        manager = await Manager.create(name, nc, limit=20, max_age=60)
+        governor = Governor(name, nc, subject=manager.subject)
+        slots = [await governor.start(f"h{each}", timeout=0) for each in range(10)]
+
+        class WithoutConsumers(JetStream):
+            async def call(self, verb: str, request: Any = None, *, what: str) -> Any:
+                if verb.startswith("CONSUMER."):
+                    raise PermissionRefused(what)
+                return await super().call(verb, request, what=what)
+
+        entries = await Stack(name, WithoutConsumers(nc)).entries()
+        assert [entry.seq for entry in entries] == [slot.seq for slot in slots]

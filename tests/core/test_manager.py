@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change, Desired, plan
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     AlreadyExists,
+    ConfigRefused,
     InvalidValue,
     SubjectTaken,
     UnknownGovernor,
@@ -219,3 +221,41 @@ async def test_the_plan_is_what_the_server_then_has(server: NatsServer, name: st
         loaded = await Manager.load(name, nc, see_line=True)
         assert loaded.config == steps.after
         await loaded.delete()
+
+
+@within(30)
+async def test_two_who_change_it_at_once_both_get_what_they_ask_for(server: NatsServer, name: str) -> None:
+    """Each writes all of it, as it has read it before."""
+    async with connected(server.url) as one, connected(server.url) as other:
+        await Manager.create(name, one, limit=1, max_age=60)
+        for limit in range(2, 12):
+            wanted = f"at most {limit}"
+            await asyncio.gather(
+                Manager.ensure(name, one, limit=limit), Manager.ensure(name, other, limit=limit, description=wanted)
+            )
+            manager = await Manager.load(name, one)
+            assert (manager.limit, manager.config.description) == (limit, wanted)
+
+
+@within(30)
+async def test_two_who_create_it_at_once_with_other_limits(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as one, connected(server.url) as other:
+        made = await asyncio.gather(
+            *(Manager.ensure(name, nc, limit=limit, max_age=60) for nc, limit in ((one, 2), (other, 3))),
+            return_exceptions=True,
+        )
+        assert any(isinstance(each, Manager) for each in made)
+        assert (await Manager.load(name, one)).limit in (2, 3)
+        # Where they cannot both have it, the one that gives up says so.
+        assert all(isinstance(each, (Manager, ConfigRefused)) for each in made)
+
+
+@within(20)
+async def test_a_server_that_limits_the_duplicate_window(name: str, tmp_path: Path) -> None:
+    limits = 'jetstream { store_dir: "%s", limits { duplicate_window: "30s" } }' % (tmp_path / "data")
+    with NatsServer(tmp_path, config=limits, jetstream=False) as server:
+        async with connected(server.url) as nc:
+            manager = await Manager.create(name, nc, limit=1, max_age=600)
+            assert manager.state.duplicate_window == 30
+            await manager.set_max_age(5)
+            assert manager.state.duplicate_window == 5

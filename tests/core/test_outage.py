@@ -71,7 +71,7 @@ async def test_a_wait_survives_a_server_that_comes_back(own: NatsServer, name: s
         assert [entry.token for entry in await manager.entries()] == [slot.token]
         assert await slot.finish() is True
         entered = await second
-        assert [entry.seq for entry in await manager.entries()] == [entered.seq] == [2]
+        assert [entry.seq for entry in await manager.entries()] == [entered.seq]
 
 
 @within(30)
@@ -121,7 +121,7 @@ async def test_a_start_while_the_server_is_away_gets_in_when_it_comes_back(own: 
         starting = asyncio.ensure_future(Governor(name, pausing(nc, asleep)).start("web01", timeout=20))
         await asleep.wait()
         await start_again(own)
-        assert (await starting).seq == 1
+        assert (await starting).waited > 0
 
 
 @within(30)
@@ -132,7 +132,8 @@ async def test_a_release_while_the_server_is_away(own: NatsServer, name: str) ->
         await stop(own, nc)
         for _each in range(2):
             with pytest.raises(
-                NoVerdict, match=f"^Could not read the entries of governor '{name}': the connection to NA"
+                NoVerdict,
+                match=f"^Could not (read the entries|remove slot {slot.seq}) of governor '{name}': the connection to",
             ):
                 await slot.finish()
         await start_again(own, nc)
@@ -176,7 +177,7 @@ async def test_a_connection_that_is_closed(server: NatsServer, name: str) -> Non
         attempts: list[tuple[str, asyncio.Future[object]]] = [
             ("Could not read governor", asyncio.ensure_future(governor.start("web02"))),
             ("Could not enter governor", asyncio.ensure_future(Governor(name, nc, subject="x").start("web02"))),
-            ("Could not read the entries of governor", asyncio.ensure_future(slot.finish())),
+            (f"Could not (read the entries|remove slot {slot.seq}) of governor", asyncio.ensure_future(slot.finish())),
             ("Could not read governor", asyncio.ensure_future(manager.active())),
         ]
         for what, doing in attempts:

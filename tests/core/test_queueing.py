@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.client import Client
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
 from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
@@ -180,7 +182,7 @@ async def test_a_chance_whose_waiter_stands_still_goes_to_the_next(server: NatsS
         async with queued(nc, name, "next", 1) as following:
             began = time.monotonic()
             await slot.finish()
-            assert (await gets_it(following, 5)).seq == 2
+            assert (await gets_it(following, 5)).seq == slot.seq + 1
             assert time.monotonic() - began >= 0.4
 
 
@@ -282,17 +284,38 @@ async def test_a_limit_that_somebody_else_raises_is_used_under_a_long_queue(serv
 
 
 @within(60)
+async def test_hundreds_that_join_together_ask_little_and_all_have_their_turn(server: NatsServer, name: str) -> None:
+    limit, many, seconds = 50, 500, 0.2
+    async with connected(server.url) as nc, connected(server.url) as theirs:
+        manager, slots = await full(nc, name, limit)
+        waits: list[Waiting] = []
+        governor = Governor(name, theirs, subject=manager.subject, on_refused=waits.append)
+        working = [asyncio.ensure_future(work(governor, f"{each}", seconds, timeout=None)) for each in range(many)]
+        await line_up(nc, name, many)
+        await until(lambda: all(each.place for each in waits), 10, "each knows about its place")
+        # Each has tried and queued. Some have looked: two requests.
+        assert theirs.stats["out_msgs"] < 2.5 * many
+        await manager.reset()
+        history = await asyncio.gather(*working)
+        assert most_at_once(history) == limit
+        ideal = many / limit * seconds
+        assert max(each.end for each in history) - min(each.start for each in history) < 2 * ideal
+        assert [await slot.finish() for slot in slots] == [False] * limit
+
+
+@within(60)
 async def test_slots_that_are_all_freed_without_a_chance_are_soon_taken_by_a_long_line(
     server: NatsServer, name: str
 ) -> None:
     """Those who joined together do not look together: somebody looks all the time."""
     limit, many = 40, 200
-    async with connected(server.url) as nc, connected(server.url) as theirs:
+    async with connected(server.url) as nc:
         manager, _slots = await full(nc, name, limit)
-        governor = Governor(name, theirs, subject=manager.subject)
+        waits: list[Waiting] = []
+        governor = Governor(name, nc, on_refused=waits.append)
         waiting = [asyncio.ensure_future(governor.start(f"{each}")) for each in range(many)]
-        # A try, a place, and the two requests of the first look.
-        await until(lambda: theirs.stats["out_msgs"] >= 4 * many, 10, "each has had its first look")
+        await line_up(nc, name, many)
+        await until(lambda: all(each.place for each in waits), 10, "each has had its first look")
         await ask(nc, f"STREAM.PURGE.{stream_name(name)}")
         freed = time.monotonic()
 

@@ -90,7 +90,7 @@ async def create(name: str, nc: Client, **options: Any) -> Manager:
             return False
         return True
 
-    await until(created, 20, "three replicas can be had")
+    await until(created, 40, "three replicas can be had")
     return made[0]
 
 

@@ -9,12 +9,13 @@ What the majority has done meanwhile it does not know: that it says "there is no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import Request, acquire
 from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, lead_both, nobody_is_in
@@ -52,7 +53,8 @@ def request(governor: str, holder: str, run_id: str) -> Request:
 
 @within(90)
 async def test_what_the_majority_granted_is_not_gone(tmp_path: Path, name: str) -> None:
-    async with cluster_with_gates(tmp_path) as (nodes, routes), connected(nodes[0].url) as nc:
+    async with cluster_with_gates(tmp_path) as (nodes, routes), contextlib.AsyncExitStack() as stack:
+        nc = await stack.enter_async_context(connected(nodes[0].url))
         manager = await create(name, nc)
         cut_off = await lead_both(nodes, nc, name)
         others = [node.url for node in nodes if node is not cut_off]

@@ -53,3 +53,27 @@ async def test_more_replicas_than_servers(nodes: list[NatsServer], name: str) ->
         )
         with pytest.raises(ConfigRefused, match=sentence):
             await Manager.create(f"{name}-5", nc, limit=1, max_age=60, replicas=5)
+
+
+@pytest.mark.older_servers
+@within(60)
+async def test_replicas_that_expire_entries_each_by_itself(nodes: list[NatsServer], name: str) -> None:
+    """Refused on servers whose replicas come to differ then, unless forced; and told of for as long as it is so."""
+    async with connected(nodes[0].url) as nc:
+        manager = await create(name, nc)
+        if manager.js.server_version >= (2, 14):
+            await manager.set_max_age(60)
+            assert manager.hazards == []
+            return
+        with pytest.raises(
+            ConfigRefused, match=rf"^Could not update governor '{name}': it has 3 replicas and a max_age"
+        ):
+            await manager.set_max_age(60)
+        with pytest.raises(
+            ConfigRefused, match=f"^Could not create governor '{name}-2': it has 3 replicas and a max_age"
+        ):
+            await Manager.create(f"{name}-2", nc, limit=1, max_age=60, replicas=3)
+        forced = await Manager.create(f"{name}-2", nc, limit=1, max_age=60, replicas=3, force=True)
+        (hazard,) = forced.hazards
+        assert "more may hold a slot than the limit allows" in hazard
+        await forced.set_limit(2)

@@ -13,8 +13,9 @@ from random import Random
 
 from nats.aio.client import Client
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.tests.soak.history import (
     CANCELLED,
     NO_VERDICT,

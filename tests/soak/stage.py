@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -71,7 +72,8 @@ class Stage:
     async def in_order(self) -> bool:
         """Whether both streams and the queue's consumer have leaders, and these all their replicas."""
         verbs = (f"STREAM.INFO.{STACK}", f"STREAM.INFO.{QUEUE}", f"CONSUMER.INFO.{QUEUE}.{CONSUMER}")
-        return all([_in_order(await self.told(verb)) for verb in verbs])
+        told = await asyncio.gather(*(self.told(verb) for verb in verbs))
+        return all(map(_in_order, told))
 
 
 def _in_order(told: Json) -> bool:

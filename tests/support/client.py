@@ -69,6 +69,20 @@ async def ask(nc: Client, verb: str, request: Json | None = None) -> Json:
     return answer
 
 
+async def choria_creates(nc: Client, name: str) -> None:
+    """A governor of one slot as Choria makes it, whose sequences count from 1."""
+    config = {
+        "name": stream_name(name),
+        "description": f"Concurrency Governor {name}",
+        "subjects": [f"$GOVERNOR.campaign.{name}"],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",
+        "max_msgs": 1,
+    }
+    await ask(nc, f"STREAM.CREATE.{stream_name(name)}", config)
+
+
 async def stored_config(nc: Client, name: str) -> Json:
     """The governor's stream as the server has it."""
     config: Json = (await ask(nc, f"STREAM.INFO.{stream_name(name)}"))["config"]

@@ -77,6 +77,14 @@ class NatsServer:
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
+    @property
+    def cpu_seconds(self) -> float:
+        """How long it has kept a core busy, on Linux."""
+        assert self._process is not None
+        # After the name, which may have blanks: user and system time are the 12th and the 13th.
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def start(self) -> NatsServer:
         """Start it, on the port that it had before if it was running already."""
         path = self.folder / "server.conf"

@@ -19,8 +19,13 @@ Json = dict[str, Any]
 # What makes a stream a governor: it keeps entries on disk until they are removed, and refuses new ones when full.
 _NATURE = {"retention": "limits", "storage": "file", "discard": "new"}
 
-# How long the server recognises a repeated entry; it refuses a window longer than max_age (error 10052).
-_DUPLICATE_WINDOW = 120.0
+# What it must not be set to: nobody could leave, nobody would be told, or another count than max_msgs would hold.
+_NEVER = {
+    "sealed": "it is sealed",
+    "deny_delete": "it lets nobody delete (deny_delete)",
+    "no_ack": "it acknowledges nothing (no_ack)",
+    "discard_new_per_subject": "it is full by subject (discard_new_per_subject)",
+}
 
 # nats-server refuses a shorter max_age, and replicas beyond five.
 _SHORTEST_AGE = 0.1
@@ -67,7 +72,6 @@ class GovernorConfig:
 
     def to_stream(self, base: Json | None = None) -> Json:
         """The stream's configuration; of an existing one (``base``) everything that is not the governor's stays."""
-        window = min(_DUPLICATE_WINDOW, self.max_age or _DUPLICATE_WINDOW)
         return {
             **(base or {"max_bytes": -1, "max_msg_size": -1, "max_consumers": -1}),
             **_NATURE,
@@ -77,7 +81,8 @@ class GovernorConfig:
             "max_msgs": self.limit,
             "max_age": round(self.max_age * 1e9),
             "num_replicas": self.replicas,
-            "duplicate_window": round(window * 1e9),
+            # The server's choice: two minutes, or less where max_age or its own limits ask for less.
+            "duplicate_window": 0,
         }
 
 
@@ -166,6 +171,4 @@ def _not_a_governor(stream: Json) -> list[str]:
     subjects = stream.get("subjects") or []
     if len(subjects) != 1 or set(subjects[0]) & set("*>"):
         reasons.append(f"it listens on {', '.join(subjects) or 'no subject'}, not on a single subject")
-    if stream.get("sealed"):
-        reasons.append("it is sealed")
-    return reasons
+    return reasons + [reason for option, reason in _NEVER.items() if stream.get(option)]

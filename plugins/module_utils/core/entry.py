@@ -34,13 +34,12 @@ class Entry:
     def from_message(cls, message: Mapping[str, Any]) -> Entry:
         """From the ``message`` of a STREAM.MSG.GET answer."""
         headers = _headers(base64.b64decode(message.get("hdrs", "")))
-        return cls(
-            seq=int(message["seq"]),
-            holder=base64.b64decode(message.get("data", "")).decode(errors="replace"),
-            owner=headers.get(OWNER_HEADER),
-            token=headers.get(TOKEN_HEADER),
-            time=parse_time(message["time"]),
-        )
+        body = base64.b64decode(message.get("data", ""))
+        return cls.of(int(message["seq"]), body, headers, parse_time(message["time"]))
+
+    @classmethod
+    def of(cls, seq: int, body: bytes, headers: Mapping[str, str], time: datetime) -> Entry:
+        return cls(seq, body.decode(errors="replace"), headers.get(OWNER_HEADER), headers.get(TOKEN_HEADER), time)
 
     @property
     def run_id(self) -> str | None:

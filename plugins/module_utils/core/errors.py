@@ -9,7 +9,7 @@ GovernorError
 ├── UnknownGovernor         no stream GOVERNOR_<name>
 ├── AlreadyExists           created by somebody else meanwhile, with another configuration
 ├── NotAGovernor            a stream of that name which does not behave as a governor
-├── SubjectTaken            the campaign subject belongs to another stream
+├── SubjectTaken            the campaign subject belongs to another stream, here or in another JetStream domain
 ├── WaitTimeout             no slot within the time given
 ├── GovernorFull            this try was refused (seen by callers only where they try once)
 ├── EntryGone               no entry of that sequence
@@ -20,6 +20,7 @@ GovernorError
 ├── PermissionRefused       the NATS user may not do this
 ├── JetStreamUnavailable    the server, or the account, has no JetStream
 ├── ConfigRefused           the server will not have this configuration
+│   └── NotTaken            what it has after a change is not what was asked for
 ├── ConnectionClosed        the connection was given up; it will not come back
 ├── ServerError             any other verdict: the server's own words
 └── NoVerdict               no answer came; what was asked may have been done
@@ -101,6 +102,10 @@ class ConfigRefused(GovernorError):
     pass
 
 
+class NotTaken(ConfigRefused):
+    pass
+
+
 class ConnectionClosed(GovernorError):
     pass
 
@@ -136,7 +141,9 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(10077, "maximum messages exceeded", GovernorFull),
     Verdict(10059, None, UnknownGovernor),
     Verdict(10037, None, EntryGone),
+    Verdict(10043, None, EntryGone),
     Verdict(10057, "no message found", EntryGone),
+    Verdict(10057, "stream store EOF", EntryGone),
     Verdict(10014, None, NoLine),
     Verdict(10058, None, AlreadyExists),
     Verdict(10065, None, SubjectTaken, "Choose another subject, or remove the stream that has it."),
@@ -150,6 +157,14 @@ VERDICTS: tuple[Verdict, ...] = (
     # The cluster has no leader at the moment: ask again.
     Verdict(10008, None, NoVerdict),
     Verdict(10009, None, NoVerdict),
+    # The node of a stream or consumer without replicas is away, or does not run it yet.
+    Verdict(10118, None, NoVerdict),
+    Verdict(10119, None, NoVerdict),
+    Verdict(10194, None, NoVerdict),
+    Verdict(10195, None, NoVerdict),
+    # The server has more to do than it can take at the moment.
+    Verdict(10023, None, NoVerdict),
+    Verdict(10167, None, NoVerdict),
     # A message of the same id is on its way through the cluster.
     Verdict(10158, None, Undecided),
 )

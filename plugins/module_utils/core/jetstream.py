@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import (
-    ConfigRefused,
     ConnectionClosed,
     JetStreamUnavailable,
     NotSent,
+    NotTaken,
     NoVerdict,
     PermissionRefused,
     UnknownGovernor,
@@ -39,8 +39,34 @@ Json = dict[str, Any]
 _log = logging.getLogger("jetstream.governor")
 _log.addHandler(logging.NullHandler())
 
+# Seconds to go on trying to give a slot back: a single server's machine may take that long to start again.
+GIVE_BACK_PATIENCE = 60.0
+
 # A refused permission is told beside the request, never as its answer: how often to look while waiting for one.
 _LOOK_FOR_REFUSAL = 0.05
+
+
+class _Refusals:
+    """Looks every now and then whether a request was refused, and cancels it then; ``found``: by which error."""
+
+    def __init__(self, request: asyncio.Future[Msg], look: Callable[[], None]) -> None:
+        self.found: PermissionRefused | None = None
+        self._request = request
+        self._look = look
+        self._loop = asyncio.get_running_loop()
+        self._next = self._loop.call_later(_LOOK_FOR_REFUSAL, self._again)
+
+    def stop(self) -> None:
+        self._next.cancel()
+
+    def _again(self) -> None:
+        try:
+            self._look()
+        except PermissionRefused as exc:
+            self.found = exc
+            self._request.cancel()
+        else:
+            self._next = self._loop.call_later(_LOOK_FOR_REFUSAL, self._again)
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,7 @@ class JetStream:
 
     ``domain``: the JetStream domain, None for the one the connection is in. ``timeout``: seconds for one request.
     ``patience``: seconds to go on asking when no answer came and it is unknown what was done (elections take 4 to 9).
+    ``background``: what goes on when its caller has ended, see ``in_background``.
     """
 
     nc: Client
@@ -57,6 +84,7 @@ class JetStream:
     patience: float = 15.0
     logger: logging.Logger = _log
     timing: Timing = field(default_factory=Timing)
+    background: set[asyncio.Future[None]] = field(default_factory=set)
 
     async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
         """One API request, such as ``STREAM.INFO.GOVERNOR_x``. ``what`` is the beginning of the error's sentence."""
@@ -100,6 +128,23 @@ class JetStream:
         """Repeat what is safe to repeat, for ``patience`` seconds, until the server's verdict on it is known."""
         return await self.timing.until_verdict(operation, self.patience, self.timing.clock() + self.patience)
 
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on with it as long as the connection is not closed, beside all else."""
+        task = asyncio.ensure_future(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    async def settled(self, seconds: float) -> None:
+        """Wait, at most so long, until nothing goes on in the background any more."""
+        if self.background:
+            await asyncio.wait(set(self.background), timeout=seconds)
+
+    @property
+    def server_version(self) -> tuple[int, int, int]:
+        """Of the server that this connection leads to."""
+        version = self.nc.connected_server_version
+        return version.major, version.minor, version.patch
+
     @property
     def server(self) -> str:
         """Where this connection leads, without credentials, for sentences."""
@@ -118,10 +163,13 @@ class JetStream:
             raise NotSent(f"{what}: the connection to NATS is lost{self._last_error()}.")
         before = self.nc.last_error
         request = asyncio.ensure_future(self.nc.request(subject, payload, self.timeout, headers=headers))
+        refusals = _Refusals(request, lambda: self.look_for_refusal(subject, before, what))
         try:
-            while not (await asyncio.wait([request], timeout=_LOOK_FOR_REFUSAL))[0]:
-                self.look_for_refusal(subject, before, what)
-            return request.result()
+            return await request
+        except asyncio.CancelledError:
+            if refusals.found is None:
+                raise
+            raise refusals.found from None
         except NoRespondersError:
             return None
         except NoAnswer as exc:
@@ -130,7 +178,7 @@ class JetStream:
         except Error as exc:
             raise NoVerdict(f"{what}: {exc}.") from exc
         finally:
-            request.cancel()
+            refusals.stop()
 
     def look_for_refusal(self, subject: str, before: Exception | None, what: str) -> None:
         """Raises PermissionRefused when the server refused to publish there, later than the error ``before``."""
@@ -171,7 +219,7 @@ def jetstream(nc: Client | JetStream) -> JetStream:
 
 
 def check_echo(wanted: Json, echoed: Json, what: str) -> None:
-    """Servers drop in silence what they do not know: what they echo must be what was asked for."""
+    """Raises NotTaken. Servers drop in silence what they do not know: what they echo must be what was asked for."""
     dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
     if dropped:
-        raise ConfigRefused(f"{what}: the server did not take {', '.join(sorted(dropped))} as asked for.")
+        raise NotTaken(f"{what}: the server did not take {', '.join(sorted(dropped))} as asked for.")

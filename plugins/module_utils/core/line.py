@@ -154,8 +154,7 @@ class Line:
             "max_ack_pending": -1,
             "max_waiting": _LONGEST_QUEUE,
         }
-        server = self.js.nc.connected_server_version
-        if (server.major, server.minor) >= _KNOWS_PRIORITIES:
+        if self.js.server_version >= _KNOWS_PRIORITIES:
             consumer.update(priority_policy="prioritized", priority_groups=[CONSUMER])
         return consumer
 

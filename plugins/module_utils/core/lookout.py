@@ -14,7 +14,7 @@ from __future__ import annotations
 from enum import Enum
 
 from .line import Queue
-from .stack import State
+from .state import State
 from .timing import Timing
 
 _LOOK_EVERY = 5.0
@@ -55,16 +55,19 @@ class Lookout:
         self.look_at = 0.0
         self.chances = 0
         self._timing = timing
-        self._subject = subject
+        self.subject = subject
         self._interval = interval or _LOOK_EVERY
         self._refused_at: float | None = None
         self._sure_after = 0.0
         self._last_seq: int | None = None
         self._past = 0
         self._empty_looks = 0
+        self._joined_at = 0.0
+        self._blind = 0
 
     def joined(self) -> None:
         """At the end of the line."""
+        self._joined_at = self._timing.clock()
         self.place, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
 
@@ -78,17 +81,26 @@ class Lookout:
         self.queue = None
 
     def seen_nothing(self) -> None:
-        """The governor, or its line, did not answer."""
-        self.look_at = self._timing.clock() + self.varied(_FIRST_LOOK)
+        """The governor, or its line, did not answer: it may have too much to do."""
+        self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
+        self._blind += 1
+
+    def told(self, queue: Queue, since: float) -> bool:
+        """What another saw of the line at that time; whether that spares this one its first look."""
+        if self.place is not None or since < self._joined_at:
+            return False
+        self.queue, self.place = queue, max(1, queue.waiting)
+        self.look_at = self._timing.clock() + self._timing.random() * self._regular()
+        return True
 
     def seen(self, state: State, queue: Queue) -> Advice:
-        first = self.place is None
+        first, self._blind = self.place is None, 0
         called = queue.served - self.queue.served if self.queue and self.place else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self.place = max(1, min((self.place or queue.waiting) - called, queue.waiting))
         self.queue, self._last_seq = queue, state.last_seq
         self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
-        if self._others_enter(entered - called, state.config.limit) or state.config.subject != self._subject:
+        if self._others_enter(entered - called, state.config.limit) or state.config.subject != self.subject:
             return Advice.TRY
         if state.active >= state.config.limit:
             self._empty_looks = 0
@@ -105,6 +117,10 @@ class Lookout:
     def stretch(self) -> float:
         """By how much to ask less often because many wait."""
         return max(1.0, self.queue.waiting / _LOOKERS) if self.queue else 1.0
+
+    def _regular(self) -> float:
+        """Seconds between two looks."""
+        return self._interval * self.stretch
 
     def _others_enter(self, more: int, limit: int) -> bool:
         """Whether others enter than those who are called. ``more``: entered than called since the last look.
@@ -139,8 +155,7 @@ class Lookout:
 
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
         # Those who join together look together first, and are spread over the interval from then on.
-        regular = self._interval * self._timing.random() if first else self.varied(self._interval)
-        regular *= self.stretch
+        regular = self._timing.random() * self._regular() if first else self.varied(self._regular())
         if state.expires_in is None:
             return regular
         after = _AFTER_EXPIRY * (1 + self._timing.random() * waiting)

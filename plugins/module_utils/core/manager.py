@@ -6,29 +6,52 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .config import Change, Desired, GovernorConfig, Json, Plan, plan
 from .entry import Entry
-from .errors import AlreadyExists, ConfigRefused, EntryGone, InUse, NotAGovernor, UnknownGovernor
+from .errors import (
+    AlreadyExists,
+    ConfigRefused,
+    EntryGone,
+    GovernorError,
+    InUse,
+    NotAGovernor,
+    NotTaken,
+    NoVerdict,
+    PermissionRefused,
+    SubjectTaken,
+    UnknownGovernor,
+)
+from .hazards import check_change, hazards
 from .jetstream import JetStream, check_echo, jetstream
 from .line import Line
 from .names import ALL_LINES, campaign_subject, governor_name, stream_name
-from .stack import Stack, State
+from .stack import Stack
+from .state import State
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-# Older servers make room for a lower max_msgs by removing the oldest messages: holders would lose their slots
-# without being told (nats-server#2589, mended by #4802).
-_LOWERS_SAFELY = (2, 10, 6)
+# Sequences of a new governor start at the clock's microseconds, from here on: none is ever used twice. Older servers
+# lose the entries of such a stream when they start again and its first one is still there (nats-server#6753).
+_STARTS_ANYWHERE = (2, 11, 2)
+
+# Seconds to wait for who may listen on a subject already; whoever does answers in milliseconds.
+_LISTEN = 1.0
+
+# Whoever changes the same governor at the same time has read it before or reads it again.
+_ROUNDS = 5
+_PAUSE = 0.2
 
 
 class Manager:
-    """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last;
-    ``has_line`` as of then (None: not looked at, or not in order).
+    """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last,
+    and ``before`` what it was found as then (None: it was made); ``has_line`` as of then (None: not looked at, or not
+    in order).
 
     Everywhere, ``nc`` is a nats-py connection, or a JetStream where domain, timeouts or logger are to differ.
     """
@@ -39,6 +62,7 @@ class Manager:
         self.js = js
         self.state = state
         self.changes = changes
+        self.before: GovernorConfig | None = None
         self.has_line = has_line
         self.line = Line(state.config.name, js)
         self._stack = Stack(state.config.name, js)
@@ -63,13 +87,23 @@ class Manager:
             return None
 
     @classmethod
-    async def create(cls, name: str, nc: Client | JetStream, *, limit: int, max_age: float, **rest: Any) -> Manager:
+    async def create(
+        cls, name: str, nc: Client | JetStream, *, limit: int, max_age: float, force: bool = False, **rest: Any
+    ) -> Manager:
         """A new governor; AlreadyExists when one of that name has another configuration.
 
-        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject``, ``description`` and ``line``.
+        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject``, ``description`` and ``line``;
+        ``force`` as in ``hazards.check_change``.
         """
         js = jetstream(nc)
-        return await cls.apply(plan(name, None, Desired(limit=limit, max_age=max_age, **rest)), js)
+        steps = plan(name, None, Desired(limit=limit, max_age=max_age, **rest))
+        try:
+            return await cls.apply(steps, js, force=force)
+        except AlreadyExists:
+            existing = await cls.load(name, js, see_line=True)
+            if existing.config != steps.after:
+                raise
+            return existing
 
     @classmethod
     async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
@@ -78,31 +112,61 @@ class Manager:
         ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description``: what is not given stays as it is; and
         ``line``: True unless given.
         """
-        js = jetstream(nc)
         if limit == 0:
-            return await cls.load(name, js)
-        desired = Desired(**{"limit": limit, "line": True, **rest})
+            return await cls.load(name, nc)
+        return await cls.reach(name, jetstream(nc), Desired(**{"limit": limit, "line": True, **rest}))
+
+    @classmethod
+    async def reach(cls, name: str, js: JetStream, desired: Desired, force: bool = False) -> Manager:
+        """The governor as desired, also while others change it. Raises what ``apply`` raises.
+
+        JetStream has no "change it if it is still what I have read": so it is read again until it is as desired.
+        """
+        begun: Plan | None = None
+        lost: GovernorError | None = None
+        for _each in range(_ROUNDS):
+            current, steps = await cls._planned(name, js, desired)
+            if begun is not None and steps.changes:
+                # Two who want different things would take turns for ever, if each began before the other was done.
+                await js.timing.sleep(js.timing.random() * _PAUSE)
+                current, steps = await cls._planned(name, js, desired)
+            if current is not None and not steps.changes:
+                current.before, current.changes = (begun.before, begun.changes) if begun else (current.config, ())
+                return current
+            begun = begun or steps
+            try:
+                await cls.apply(steps, js, current, force)
+                lost = None
+            except (AlreadyExists, NotTaken) as exc:
+                lost = exc
+        raise lost or ConfigRefused(
+            f"Governor '{name}' was changed by somebody else each time that it was changed here, {_ROUNDS} times: "
+            f"{', '.join(change.option for change in steps.changes)} did not stay. Declare the governor in one place."
+        )
+
+    @classmethod
+    async def _planned(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
         current = await cls.find(name, js, see_line=True)
-        try:
-            return await cls.apply(plan(name, current.config if current else None, desired), js, current)
-        except AlreadyExists:
-            current = await cls.load(name, js, see_line=True)
-            return await cls.apply(plan(name, current.config, desired), js, current)
+        return current, plan(name, current.config if current else None, desired)
 
     @classmethod
     async def apply(cls, steps: Plan, js: JetStream, current: Manager | None = None, force: bool = False) -> Manager:
         """Carry a plan out. ``current`` is the governor that it was made for, None for a creation.
 
-        Raises what ``check_change`` raises; ConfigRefused also when the server did not take all of it.
+        Raises what ``check_change`` raises; ConfigRefused also when the server did not take all of it, SubjectTaken
+        when the subject leads to a stream of another JetStream domain, too.
         """
         if current is not None and not steps.changes:
             return cls(js, current.state, (), current.has_line)
-        if current is not None:
-            current.check_change(steps.after, force)
+        check_change(current.state if current else None, steps.after, js.server_version, js.server, force)
         name, base = steps.after.name, current.state.stream if current else None
         verb = "UPDATE" if current else "CREATE"
         wanted = steps.after.to_stream(base)
+        if current is None and js.server_version >= _STARTS_ANYWHERE:
+            wanted["first_seq"] = round(time.time() * 1e6)
         what = f"Could not {verb.lower()} governor '{name}'"
+        if current is None or steps.after.subject != current.config.subject:
+            await _only_one_listens(js, steps.after.subject, what)
         info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
         check_echo(wanted, info["config"], what)
         applied = cls(js, State.from_info(info), steps.changes, steps.after.line)
@@ -218,25 +282,13 @@ class Manager:
         return self.state
 
     def check_change(self, after: GovernorConfig, force: bool = False) -> None:
-        """Raises what this server would do wrong in silence.
+        """Raises what ``hazards.check_change`` raises."""
+        check_change(self.state, after, self.js.server_version, self.js.server, force)
 
-        InUse: it would evict holders for a limit below the number of active entries (and ``force`` is not set).
-        ConfigRefused: it would take more replicas than one without a cluster, as 2.10 does on an update.
-        """
-        server = self.js.nc.connected_server_version
-        version = (server.major, server.minor, server.patch)
-        lowers_safely = version >= _LOWERS_SAFELY
-        if after.limit < self.state.active and not lowers_safely and not force:
-            raise InUse(
-                f"Governor '{self.name}' has {self.state.active} active entries, and nats-server "
-                f"{'.'.join(map(str, version))} would evict the oldest of them for a limit of {after.limit} (2.10.6 "
-                "and later keep them). Wait until they are done, upgrade the server, or use force."
-            )
-        if after.replicas > 1 and not self.state.clustered:
-            raise ConfigRefused(
-                f"Could not update governor '{self.name}': {after.replicas} replicas need a cluster of JetStream "
-                f"servers, and {self.js.server} is in none."
-            )
+    @property
+    def hazards(self) -> list[str]:
+        """What is unsafe about it on this server, in sentences."""
+        return hazards(self.state.config, self.state.stream, self.js.server_version)
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
@@ -268,6 +320,27 @@ async def load_governors(
         for manager in managers:
             manager.has_line = manager.line.stream in lines
     return sorted(managers, key=lambda each: each.name)
+
+
+async def _only_one_listens(js: JetStream, subject: str, what: str) -> None:
+    """Raises SubjectTaken when a stream of another JetStream domain listens there: each entry would be in both.
+
+    Whoever listens in this domain is told by the server when the stream is made.
+    """
+    asking = replace(js, timeout=min(js.timeout, _LISTEN))
+    try:
+        # No stream has that name, so that nothing is stored.
+        await asking.publish(subject, b"", {"Nats-Expected-Stream": "none"}, what=what)
+    except (UnknownGovernor, PermissionRefused, NoVerdict) as exc:
+        js.logger.debug("%s", exc)
+        return
+    except SubjectTaken as exc:
+        here = await js.until_verdict(lambda: js.call("STREAM.NAMES", {"subject": subject}, what=what))
+        if not here.get("streams"):
+            raise SubjectTaken(
+                f"{what}: a stream in another JetStream domain listens on '{subject}', and each entry would be in "
+                "both. Use that governor by its domain (js_domain), or choose another subject."
+            ) from exc
 
 
 def _if_governor(js: JetStream, info: Json) -> Manager | None:

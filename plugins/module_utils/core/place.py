@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .errors import PlaceLost
 from .line import CONSUMER, Line
+from .watch import Watch, watch
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 # The request stays in the queue as long as it can be needed: asking again would be joining the line again, at its end.
 _KEEP = 30 * 24 * 3600.0
 
-# The server says so often that the place is still there; it is lost when nothing was heard for the longer time.
+# The server tells those who listen so often that their places are still there; they are lost when nothing was heard for
+# the longer time.
 _HEARTBEAT = 4.0
 _SILENCE = 9.0
 
@@ -42,6 +45,7 @@ class Place:
         self._chance: Msg | None = None
         self._inbox = self._js.nc.new_inbox()
         self._heard = 0.0
+        self._watch = Watch()
         self._refusal: Exception | None = None
 
     async def join(self) -> None:
@@ -52,6 +56,8 @@ class Place:
             self._subscription = await self._js.nc.subscribe(self._inbox, cb=self._receive)
         except Error as exc:
             raise PlaceLost(f"Could not join the line of governor '{self._line.name}': {exc}.") from exc
+        self._watch = watch(self._line)
+        self._watch.join(self)
         try:
             await self._pull(_NORMAL)
         except PlaceLost:
@@ -70,9 +76,10 @@ class Place:
             if self._chance_arrived():
                 return True
             self._js.look_for_refusal(self._pulls, self._refusal, f"Could not join the line of '{self._line.name}'")
-            silent_at = self._heard + _SILENCE
+            silent_at = self._heard + _SILENCE if self._watch.listens(self) else math.inf
             left = min(deadline, silent_at) - clock()
             if left <= 0 and silent_at <= deadline:
+                self._watch.end()
                 raise PlaceLost(f"Nothing was heard of the line of governor '{self._line.name}' for {_SILENCE:g} s.")
             if left <= 0:
                 return False
@@ -105,10 +112,25 @@ class Place:
 
         with contextlib.suppress(Error):
             await self._subscription.unsubscribe()
+        successor = self._watch.leave(self)
+        if successor is not None:
+            with contextlib.suppress(PlaceLost):
+                await successor.listen()
         await self._settle(_ACK if used else _NAK)
         while self._arrived:
             self._chance = self._arrived.popleft()
             await self._settle(_NAK)
+
+    async def listen(self) -> None:
+        """From now on, to whether the line is still there. Raises PlaceLost without a connection.
+
+        What was asked for is not changed by the server: this is a second place, at the end of the line.
+        """
+        await self._pull(_NORMAL)
+
+    def wake(self) -> None:
+        """Whoever waits for a chance here: the place is gone."""
+        self._something.set()
 
     async def _pull(self, priority: int) -> None:
         from nats.errors import Error
@@ -116,7 +138,7 @@ class Place:
         request = {
             "batch": 1,
             "expires": round(_KEEP * 1e9),
-            "idle_heartbeat": round(_HEARTBEAT * 1e9),
+            "idle_heartbeat": round(_HEARTBEAT * 1e9) if self._watch.listens(self) else 0,
             # Servers that know no priorities pass over these.
             "group": CONSUMER,
             "priority": priority,
@@ -136,6 +158,8 @@ class Place:
         while self._arrived:
             if self._is_chance(self._arrived.popleft()):
                 return True
+        if self._watch.over:
+            raise PlaceLost(f"All places in the line of governor '{self._line.name}' are gone.")
         return False
 
     async def _receive(self, message: Msg) -> None:
@@ -155,6 +179,7 @@ class Place:
             return True
         if status != "100":
             # 503: nobody has this line; 409: it was deleted, or its leader changes; 408: the request was too old.
+            self._watch.end()
             raise PlaceLost(f"The line of governor '{self._line.name}' is not there (status {status}).")
         self._heard = self._js.timing.clock()
         return False

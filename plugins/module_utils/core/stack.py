@@ -5,68 +5,50 @@
 """The capped stack that a governor is: enter, read, remove, each carried to a known verdict.
 
 Every request that got no answer is repeated until there is one, and every operation here is safe to repeat: an
-entry carries its token as message id, a removal first reads whom it would remove.
+entry carries its token as message id, a removal names whom it would remove. That an entry is not there is believed of
+a server alone that is in touch with a majority of the replicas: a leader that is cut off goes on answering for some ten
+seconds, and does not know what the others have granted since.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import replace
 from typing import Callable
 
-from .config import GovernorConfig, Json
-from .entry import Entry, entry_headers, parse_time
-from .errors import EntryGone, GovernorError, GovernorFull, Undecided, UnknownGovernor
+from .bulk import read_from
+from .config import Json
+from .entry import Entry, entry_headers
+from .errors import (
+    EntryGone,
+    GovernorError,
+    GovernorFull,
+    NotOwner,
+    NotSent,
+    NoVerdict,
+    SubjectTaken,
+    Undecided,
+    UnknownGovernor,
+)
 from .jetstream import JetStream
 from .line import Line
 from .names import stream_name
+from .state import State
+from .timing import carried_through
+
+# Streams that are made here count from the microseconds of the clock, others from 1: no stream counts up to this. From
+# there on a sequence names one entry for ever, also when the governor is made anew.
+UNIQUE_FROM = 10**15
+
+# A sequence that no entry has. (Removing one that is still to come resets replicated streams of nats-server 2.10.)
+_NOBODY = 0
+_BEARS_UNKNOWN_SEQUENCES = (2, 11)
+
+# So many entries are read singly before it is worth asking for all the others at once.
+_FEW = 4
 
 
 class StaleToken(GovernorError):
     """The token's entry was made and is gone already: a new try needs a new token."""
-
-
-@dataclass(frozen=True)
-class State:
-    """A governor as the server sees it at its time ``now``.
-
-    ``last_active`` is when somebody entered last, None when nobody ever did; ``oldest`` when the oldest entry was made,
-    None when there is none.
-    """
-
-    config: GovernorConfig
-    stream: Json
-    active: int
-    last_seq: int
-    last_active: datetime | None
-    created: datetime
-    now: datetime
-    clustered: bool
-    oldest: datetime | None
-
-    @classmethod
-    def from_info(cls, info: Json) -> State:
-        state = info["state"]
-        return cls(
-            config=GovernorConfig.from_stream(info["config"]),
-            stream=info["config"],
-            active=int(state["messages"]),
-            last_seq=int(state["last_seq"]),
-            last_active=parse_time(state["last_ts"]) if int(state["last_seq"]) else None,
-            created=parse_time(info["created"]),
-            # Servers before 2.10 do not tell their time.
-            now=parse_time(info["ts"]) if "ts" in info else datetime.now(timezone.utc),
-            # A single server tells a leader, itself, but no cluster's name.
-            clustered=bool((info.get("cluster") or {}).get("name")),
-            oldest=parse_time(state["first_ts"]) if int(state["messages"]) else None,
-        )
-
-    @property
-    def expires_in(self) -> float | None:
-        """Seconds until max_age evicts the oldest entry; None when nothing will expire."""
-        if self.oldest is None or not self.config.max_age:
-            return None
-        return self.config.max_age - (self.now - self.oldest).total_seconds()
 
 
 class Stack:
@@ -80,12 +62,28 @@ class Stack:
         """Raises UnknownGovernor and NotAGovernor."""
         return State.from_info(await self._ask(f"STREAM.INFO.{self.stream}", "Could not read"))
 
-    async def enter(self, subject: str, holder: str, owner: str | None, token: str) -> int | None:
+    async def in_touch(self) -> State:
+        """The state, from a server in touch with a majority of the replicas; NoVerdict from any other.
+
+        What is asked after it is answered by that one, or by one that came after it.
+        """
+        state = await self.state()
+        if not state.in_touch:
+            raise NoVerdict(
+                f"{state.leader or self.js.server}, which answers for governor '{self.name}', is not in touch with a "
+                "majority of its replicas, and may not know what they know."
+            )
+        return state
+
+    async def enter(
+        self, subject: str, holder: str, owner: str | None, token: str, domain: str | None = None
+    ) -> int | None:
         """The sequence of the entry, or None when the governor is full. One try; safe to repeat with the same token
         until it is refused: replicated streams of nats-server 2.10 and 2.11 never take a token that they refused once.
 
-        Raises StaleToken when the token's entry was stored by an earlier try and has been removed since, Undecided
-        when the server has seen the token but shows no entry of it.
+        ``domain``: the JetStream domain of the governor, None where that is not known. Raises StaleToken when the
+        token's entry was stored by an earlier try and has been removed since, Undecided when the server has seen the
+        token and does not say what became of it, SubjectTaken when a governor of another domain has taken the entry.
         """
         # Without the name of the stream, an entry could end up in whatever stream has the subject now.
         headers = {**entry_headers(owner, token), "Nats-Expected-Stream": self.stream}
@@ -94,11 +92,11 @@ class Stack:
             ack = await self.js.publish(subject, holder.encode(), headers, what=what)
         except GovernorFull:
             return None
-        except Undecided:
-            return await self._pending(token, what)
         seq = int(ack["seq"])
+        if domain is not None and ack.get("domain", domain) != domain:
+            await self._taken_elsewhere(seq, token, ack["domain"], domain)
         if ack.get("duplicate") and not seq:
-            return await self._pending(token, what)
+            raise Undecided(f"{what}: the server has seen the entry of token {token}, and does not tell where it is.")
         if ack.get("duplicate"):
             # The server remembers a message id for as long as its window lasts, also when the message is gone.
             stored = await self._read(seq)
@@ -110,22 +108,52 @@ class Stack:
         """The entry of that sequence, or None when there is none."""
         return await self.js.until_verdict(lambda: self._read(seq))
 
-    async def entries(self) -> list[Entry]:
-        """All entries, oldest first."""
+    async def entry_of(self, seq: int, token: str) -> Entry | None:
+        """The entry of that sequence if it has the token, or None."""
+
+        async def once() -> Entry | None:
+            found = await self._read(seq)
+            if found is not None and found.token != token:
+                await self.in_touch()
+                found = await self._read(seq)
+            return found if found is not None and found.token == token else None
+
+        return await self.js.until_verdict(once)
+
+    async def entries(self, most: int | None = None) -> list[Entry]:
+        """All entries, oldest first, or at most so many of them."""
         entries: list[Entry] = []
-        while True:
+        while most is None or len(entries) < most:
             found = await self._next(entries[-1].seq + 1 if entries else 1)
             if found is None:
-                return entries
+                break
             entries.append(found)
+            if most is None and len(entries) == _FEW:
+                entries += await self._rest(found.seq + 1)
+        return entries
 
-    async def oldest(self) -> Entry | None:
-        return await self._next(1)
+    async def find(self, wanted: Callable[[Entry], bool]) -> Entry | None:
+        """The oldest entry that is wanted; None when there is none."""
+        for entry in await self.entries():
+            # Read anew: where many were read at once, some may be gone.
+            if wanted(entry) and await self.entry(entry.seq) is not None:
+                return entry
+        return None
+
+    async def settle(self) -> None:
+        """Wait until the server has done what it was asked before: removing what never was takes its turn after it.
+
+        Raises NoVerdict while no majority of the replicas answers.
+        """
+        try:
+            await self._delete(_NOBODY)
+        except EntryGone:
+            return
 
     async def remove(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
         """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before.
 
-        As all that frees slots here, it tells the line.
+        As all that frees slots here, it tells the line, and is carried through when the caller is cancelled meanwhile.
         """
         doomed: Entry | None = None
 
@@ -135,23 +163,56 @@ class Stack:
             if found is None or (doomed is not None and found.token != doomed.token):
                 # An earlier try whose answer was lost has done it, if there was one.
                 return doomed
-            check(found)
+            await self._checked(found, check)
             repeated, doomed = doomed is not None, found
             try:
-                await self._ask(f"STREAM.MSG.DELETE.{self.stream}", f"Could not remove slot {seq} of", _deletion(seq))
+                await self._delete(seq)
             except EntryGone:
                 # In a cluster an earlier try may take effect only now.
                 return found if repeated else None
             return found
 
+        async def removed() -> Entry | None:
+            entry = await self.js.until_verdict(once)
+            if entry is not None:
+                await self._line.raise_chances(1)
+            return entry
+
+        return await carried_through(removed())
+
+    async def give_back(self, seq: int, token: str, again: bool = False) -> bool:
+        """Remove the entry of that sequence and token; False when it was gone before. Raises NotOwner.
+
+        Without reading it, where a sequence names one entry for ever. ``again``: it was tried before, and there was no
+        answer: then it is gone because of that.
+        """
+        if seq < UNIQUE_FROM or self.js.server_version < _BEARS_UNKNOWN_SEQUENCES:
+            return await self.remove(seq, must_have(self.name, token)) is not None or again
+        return await carried_through(self._removed(seq, again))
+
+    async def _removed(self, seq: int, asked: bool) -> bool:
+        async def once() -> bool:
+            nonlocal asked
+            try:
+                await self._delete(seq)
+            except EntryGone:
+                # As in remove.
+                return asked
+            except NotSent:
+                raise
+            except NoVerdict:
+                asked = True
+                raise
+            return True
+
         removed = await self.js.until_verdict(once)
-        if removed is not None:
+        if removed:
             await self._line.raise_chances(1)
         return removed
 
     async def clear(self) -> int:
         """Remove the entries that there are now, and not those that come meanwhile; how many they were."""
-        state = await self.js.until_verdict(self.state)
+        state = await self.js.until_verdict(self.in_touch)
         if not state.active:
             return 0
         request = {"seq": state.last_seq + 1}
@@ -161,11 +222,40 @@ class Stack:
         # A repeated purge finds nothing left; what the state counted is then the better number.
         return int(answer["purged"]) or state.active
 
-    async def _pending(self, token: str, what: str) -> int:
-        for entry in await self.entries():
-            if entry.token == token:
-                return entry.seq
-        raise Undecided(f"{what}: the server has seen the entry of token {token}, but does not have it.")
+    async def _taken_elsewhere(self, seq: int, token: str, domain: str, mine: str) -> None:
+        """Take back what another domain has stored, and perhaps this one as well. Raises SubjectTaken."""
+        twin = Stack(self.name, replace(self.js, domain=domain))
+        left = ""
+        try:
+            await twin.remove(seq, must_have(self.name, token))
+            entry = await self.find(lambda each: each.token == token)
+            if entry is not None:
+                await self.remove(entry.seq, must_have(self.name, token))
+        except GovernorError as exc:
+            left = f" An entry was left behind: {exc}"
+        raise SubjectTaken(
+            f"Governor '{self.name}' exists in the JetStream domains '{mine}' and '{domain}', and one subject leads to "
+            f"both: each entry would be in both. Delete one of the two, or give it another subject.{left}"
+        )
+
+    async def _rest(self, seq: int) -> list[Entry]:
+        """Those from that sequence on that can be had at once."""
+        rest = []
+        for found in await read_from(self.js, self.stream, seq):
+            # Headers may have been lost on the way; entries of Go clients have none.
+            whole = found.token is not None and (found.owner or "").isascii()
+            entry = found if whole else await self.entry(found.seq)
+            rest += [entry] if entry is not None else []
+        return rest
+
+    async def _checked(self, entry: Entry, check: Callable[[Entry], None]) -> None:
+        try:
+            check(entry)
+        except GovernorError as exc:
+            await self.in_touch()
+            if await self._read(entry.seq) != entry:
+                raise NoVerdict(f"{exc} But that has changed while it was looked at.") from exc
+            raise
 
     async def _read(self, seq: int) -> Entry | None:
         return await self._message({"seq": seq})
@@ -174,11 +264,24 @@ class Stack:
         return await self.js.until_verdict(lambda: self._message({"seq": seq, "next_by_subj": ">"}))
 
     async def _message(self, request: Json) -> Entry | None:
+        found = await self._seen(request)
+        if found is None and (await self.in_touch()).config.replicas > 1:
+            # The first answer may have been a deposed leader's, and the one after it its successor's.
+            found = await self._seen(request)
+        return found
+
+    async def _seen(self, request: Json) -> Entry | None:
         try:
             answer = await self._ask(f"STREAM.MSG.GET.{self.stream}", "Could not read the entries of", request)
         except EntryGone:
             return None
         return Entry.from_message(answer["message"])
+
+    async def _delete(self, seq: int) -> None:
+        """Raises EntryGone. In a cluster a majority of the replicas agrees to either."""
+        # no_erase: the entry holds nothing that would need to be overwritten on disk first.
+        request = {"seq": seq, "no_erase": True}
+        await self._ask(f"STREAM.MSG.DELETE.{self.stream}", f"Could not remove slot {seq} of", request)
 
     async def _ask(self, verb: str, what: str, request: Json | None = None) -> Json:
         try:
@@ -187,6 +290,30 @@ class Stack:
             raise UnknownGovernor(f"There is no governor '{self.name}' (stream {self.stream} not found).") from exc
 
 
-def _deletion(seq: int) -> Json:
-    # no_erase: the entry holds nothing that would need to be overwritten on disk first.
-    return {"seq": seq, "no_erase": True}
+def must_have(governor: str, token: str) -> Callable[[Entry], None]:
+    """A check for ``Stack.remove``: raises NotOwner for what another acquisition has entered."""
+
+    def check(entry: Entry) -> None:
+        if entry.token != token:
+            raise NotOwner(_not_yours(governor, entry, "whoever held that slot before"))
+
+    return check
+
+
+def must_be_owned_by(governor: str, owner: str) -> Callable[[Entry], None]:
+    """A check for ``Stack.remove``: raises NotOwner for what another owner holds."""
+
+    def check(entry: Entry) -> None:
+        if entry.owner != owner:
+            raise NotOwner(_not_yours(governor, entry, f"'{owner}'"))
+
+    return check
+
+
+def _not_yours(governor: str, entry: Entry, asker: str) -> str:
+    owner = f"its owner is '{entry.owner}'" if entry.owner else "it carries no owner, as entries of Go clients"
+    return (
+        f"Slot {entry.seq} of governor '{governor}' is held by '{entry.shown}' ({owner}), not by {asker}: it was not "
+        "released. Sequences of governors that other tools made count from 1 again when one is deleted and made anew. "
+        "To remove it whoever owns it, evict it."
+    )

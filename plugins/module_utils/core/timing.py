@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable, TypeVar
 
 from .errors import ConnectionClosed, NotSent, NoVerdict
@@ -21,9 +23,15 @@ Answer = TypeVar("Answer")
 _RETRY_PAUSE = 0.25
 
 
+def _clock() -> Callable[[], float]:
+    """One that goes on while the machine is suspended, as the servers' clocks do; where there is none, the usual."""
+    ticks = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic if ticks is None else partial(time.clock_gettime, ticks)
+
+
 @dataclass(frozen=True)
 class Timing:
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = field(default_factory=_clock)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
 
@@ -54,3 +62,20 @@ class Timing:
             if self.clock() >= deadline:
                 raise last
             await self.sleep(_RETRY_PAUSE)
+
+
+async def carried_through(work: Awaitable[Answer]) -> Answer:
+    """Its outcome; also when the caller is cancelled meanwhile, however often: then it ends first.
+
+    Raises CancelledError then, in place of the outcome.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        # Looked at, so that asyncio does not complain that nobody has.
+        task.cancelled() or task.exception()
+        raise

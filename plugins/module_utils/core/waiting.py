@@ -10,13 +10,18 @@ import asyncio
 import contextlib
 import math
 from types import TracebackType
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from .backoff import Backoff
 from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
-from .line import Line
+from .line import Line, Queue
 from .lookout import Advice, Lookout
 from .place import Place
 from .stack import Stack
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
 
 # Seconds between the tries of one who has no place in the line, and how often it looks for one.
 _TRY_EVERY = 0.25
@@ -24,6 +29,10 @@ _JOIN_EVERY = 5.0
 
 # A server that has just started may not answer a look yet: that is no reason to give up.
 _NOT_NOW = (NoVerdict, JetStreamUnavailable)
+
+# What was seen last over each connection of the line of each governor (a domain and a name), and when. To count a line
+# of ten thousand is work for the server: where many join it together, not all of them need to ask how long it is.
+_seen: WeakKeyDictionary[Client, dict[tuple[str | None, str], tuple[Queue, float]]] = WeakKeyDictionary()
 
 
 class Waiting:
@@ -51,6 +60,15 @@ class Waiting:
     def place(self) -> int | None:
         """About which place in the line this one has; None where that is not known."""
         return self._lookout.place if self._mine is not None else None
+
+    @property
+    def subject(self) -> str:
+        """Where the governor listens, as far as this waiter knows."""
+        return self._lookout.subject
+
+    @subject.setter
+    def subject(self, subject: str) -> None:
+        self._lookout.subject = subject
 
     async def __aenter__(self) -> Waiting:
         return self
@@ -136,12 +154,19 @@ class Waiting:
             return True
         if self._timing.clock() >= deadline:
             return True
+        if self._spared():
+            return False
         look = asyncio.ensure_future(self._look())
         try:
             # Who is called in the midst of a look, which may take long, does not wait for its end.
             return await mine.chance_before(look) or await look
         finally:
             look.cancel()
+
+    def _spared(self) -> bool:
+        """Whether another, who waits over the same connection, has looked for this one too."""
+        seen = _seen.get(self._line.js.nc, {}).get((self._line.js.domain, self._line.name))
+        return seen is not None and self._lookout.told(*seen)
 
     async def _look(self) -> bool:
         """Whether what is seen asks for a try."""
@@ -153,6 +178,8 @@ class Waiting:
             return False
         if queue is None:
             raise PlaceLost(f"Governor '{self._line.name}' has no line any more.")
+        seen = _seen.setdefault(self._line.js.nc, {})
+        seen[self._line.js.domain, self._line.name] = queue, self._timing.clock()
         advice = self._lookout.seen(state, queue)
         if advice is Advice.RAISE_CHANCES:
             await self._line.raise_chances(self._lookout.chances)

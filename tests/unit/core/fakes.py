@@ -16,13 +16,15 @@ from typing import Any, Callable, NamedTuple, Optional, Union, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, State
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
+from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -81,7 +83,10 @@ class FakeNats:
     is_closed = False
     is_connected = True
 
-    def __init__(self) -> None:
+    def __init__(self, version: tuple[int, int, int] = (2, 14, 0)) -> None:
+        major, minor, patch = version
+        self.connected_server_version = SimpleNamespace(major=major, minor=minor, patch=patch)
+        self.connected_url = SimpleNamespace(netloc="127.0.0.1:4222")
         self.line: Union[Queue, int, None] = None
         self.published: list[tuple[str, bytes]] = []
         self.last_error: Optional[Exception] = None
@@ -168,12 +173,16 @@ class FakeStack:
         self.js: Optional[JetStream] = None
         self.entered: list[Entering] = []
         self.removed: list[int] = []
+        self.name = "g"
         self.now: Union[State, GovernorError] = state
-        self._entries = list(entries)
+        self.holding = list(entries)
+        self.settles: Optional[GovernorError] = None
         self._outcomes: Iterator[Outcome] = iter(outcomes)
         self._last: Outcome = outcomes[-1]
 
-    async def enter(self, subject: str, holder: str, owner: Optional[str], token: str) -> Optional[int]:
+    async def enter(
+        self, subject: str, holder: str, owner: Optional[str], token: str, _domain: Optional[str]
+    ) -> Optional[int]:
         self.entered.append(Entering(subject, holder, owner, token))
         outcome = next(self._outcomes, self._last)
         if isinstance(outcome, GovernorError):
@@ -185,8 +194,22 @@ class FakeStack:
             raise self.now
         return self.now
 
-    async def entries(self) -> list[Entry]:
-        return self._entries
+    async def in_touch(self) -> State:
+        return await self.state()
+
+    async def settle(self) -> None:
+        if self.settles is not None:
+            raise self.settles
+
+    async def entries(self, most: Optional[int] = None) -> list[Entry]:
+        return self.holding[:most]
+
+    async def find(self, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
+        return next((entry for entry in await self.entries() if wanted(entry)), None)
+
+    async def give_back(self, seq: int, _token: str, _again: bool = False) -> bool:
+        self.removed.append(seq)
+        return True
 
     async def remove(self, seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
         mine = Entry(seq, self.entered[-1].holder, self.entered[-1].owner, self.entered[-1].token, NOON)
@@ -208,11 +231,15 @@ def full_until(time: FakeTime, moment: float) -> Outcome:
     return act
 
 
-def a_state(active: int = 0, limit: int = 2, **rest: Any) -> State:
-    """Governor ``g`` with so many active entries, made at noon, which it is. Its line has not been looked at."""
+def a_state(active: int = 0, limit: int = 2, leader: Optional[str] = None, **rest: Any) -> State:
+    """Governor ``g`` with so many active entries, made at noon, which it is. Its line has not been looked at.
+
+    With a ``leader`` it is in a cluster.
+    """
     config = replace(plan("g", None, Desired(limit=limit, max_age=60.0, **rest)).after, line=None)
     since = NOON if active else None
-    return State(config, config.to_stream(), active, active, since, NOON, NOON, clustered=False, oldest=since)
+    stream = {**config.to_stream(), "duplicate_window": 120 * 10**9}
+    return State(config, stream, active, active, since, NOON, NOON, oldest=since, clustered=bool(leader), leader=leader)
 
 
 def an_entry(seq: int, holder: str, age: float) -> Entry:

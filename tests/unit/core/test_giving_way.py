@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict, Undecided
 from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import State
+from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
     FakeTime,

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.lookout import Advice, Lookout
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import State
+from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, FakeTime, a_state
 
 SUBJECT = "$GOVERNOR.campaign.g"
@@ -325,3 +325,32 @@ def test_who_has_seen_nothing_looks_again_soon(random: float, after: float) -> N
     looking.look(waiting=1000)
     looking.lookout.seen_nothing()
     assert looking.next == pytest.approx(after)
+
+
+def test_who_goes_on_to_see_nothing_looks_less_and_less_often() -> None:
+    """The server may have too much to do. Never less often than who sees something."""
+    looking, pauses = Looking(), []
+    for _each in range(5):
+        looking.lookout.seen_nothing()
+        pauses.append(looking.next)
+    assert pauses == [1, 2, 4, 5, 5]
+    looking.look()
+    looking.lookout.seen_nothing()
+    assert looking.next == 1
+
+
+def test_what_another_sees_after_one_has_joined_spares_it_the_first_look() -> None:
+    looking = Looking()
+    assert looking.lookout.told(Queue(500, 7), since=999.9) is False
+    assert (looking.lookout.queue, looking.next) == (None, 1)
+    assert looking.lookout.told(Queue(500, 7), since=1000.5) is True
+    assert (looking.lookout.place, looking.lookout.stretch, looking.next) == (500, 20, 50)
+    # Only the first: each looks in its turn.
+    assert looking.lookout.told(Queue(500, 7), since=1000.6) is False
+
+
+def test_who_has_seen_the_line_itself_need_not_be_told() -> None:
+    looking = Looking()
+    looking.look(waiting=7)
+    assert looking.lookout.told(Queue(500, 7), since=1001) is False
+    assert looking.lookout.place == 7

@@ -167,13 +167,8 @@ def test_the_stream_of_a_new_governor() -> None:
         "max_consumers": -1,
         "max_age": 300_000_000_000,
         "num_replicas": 1,
-        "duplicate_window": 120_000_000_000,
+        "duplicate_window": 0,
     }
-
-
-@pytest.mark.parametrize(("max_age", "window"), [(0.0, 120), (0.5, 0.5), (119.0, 119), (120.0, 120), (3600.0, 120)])
-def test_the_duplicate_window_is_never_longer_than_max_age(max_age: float, window: float) -> None:
-    assert config(max_age=max_age).to_stream()["duplicate_window"] == window * 1e9
 
 
 def test_what_is_not_the_governors_stays_in_the_stream() -> None:
@@ -202,6 +197,9 @@ def test_a_stream_that_omits_what_is_empty() -> None:
         ({"subjects": ["a.*"]}, "it listens on a.*, not on a single subject"),
         ({"subjects": ["a.>"]}, "it listens on a.>, not on a single subject"),
         ({"sealed": True}, "it is sealed"),
+        ({"deny_delete": True}, "it lets nobody delete (deny_delete)"),
+        ({"no_ack": True}, "it acknowledges nothing (no_ack)"),
+        ({"discard_new_per_subject": True}, "it is full by subject (discard_new_per_subject)"),
         (
             {"storage": "memory", "discard": "old"},
             "its storage is 'memory', not 'file', its discard is 'old', not 'new'",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Callable, Optional, cast
+from typing import Optional, Union, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot, must_be_owned_by
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NotOwner, NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NotOwner, NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import must_be_owned_by
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     NOON,
     FakeStack,
@@ -22,38 +23,23 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     governor,
 )
 
-Remove = Callable[[int, Callable[[Entry], None]], Optional[Entry]]
-
 
 class Removing(FakeStack):
-    """A stack whose removals do what the test says, one after the other."""
+    """A stack whose removals end as the test says, one after the other."""
 
-    def __init__(self, *removals: Remove) -> None:
+    def __init__(self, *removals: Union[bool, GovernorError]) -> None:
         super().__init__(1, state=a_state())
         self.removals = list(removals)
         self.calls = 0
+        self.again: list[bool] = []
 
-    async def remove(self, seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
+    async def give_back(self, _seq: int, _token: str, again: bool = False) -> bool:
         self.calls += 1
-        return self.removals.pop(0)(seq, check)
-
-
-def gone(_seq: int, _check: Callable[[Entry], None]) -> Optional[Entry]:
-    return None
-
-
-def unanswered(_seq: int, _check: Callable[[Entry], None]) -> Optional[Entry]:
-    raise NoVerdict("no answer")
-
-
-def held_by_another(seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
-    entry = Entry(seq, "web09", "other/web09", "another token", NOON)
-    check(entry)
-    return entry
-
-
-def removed(seq: int, _check: Callable[[Entry], None]) -> Optional[Entry]:
-    return Entry(seq, "web01", None, None, NOON)
+        self.again.append(again)
+        outcome = self.removals.pop(0)
+        if isinstance(outcome, GovernorError):
+            raise outcome
+        return outcome
 
 
 async def held(stack: FakeStack, leave_on_completion: bool = True) -> Slot:
@@ -62,7 +48,7 @@ async def held(stack: FakeStack, leave_on_completion: bool = True) -> Slot:
 
 def test_the_second_finish_is_a_quiet_no_op() -> None:
     async def main() -> None:
-        stack = Removing(removed)
+        stack = Removing(True)
         slot = await held(stack)
         assert [await slot.finish(), await slot.finish(), await slot.finish()] == [True, False, False]
         assert stack.calls == 1
@@ -72,33 +58,31 @@ def test_the_second_finish_is_a_quiet_no_op() -> None:
 
 def test_a_slot_that_is_gone_was_not_given_back() -> None:
     async def main() -> None:
-        assert await (await held(Removing(gone))).finish() is False
+        assert await (await held(Removing(False))).finish() is False
 
     asyncio.run(main())
 
 
 def test_a_finish_without_answer_can_be_called_again() -> None:
     async def main() -> None:
-        slot = await held(Removing(unanswered, unanswered, removed))
+        stack = Removing(NoVerdict("no answer"), NoVerdict("no answer"), True)
+        slot = await held(stack)
         for _each in range(2):
             with pytest.raises(NoVerdict):
                 await slot.finish()
         assert await slot.finish() is True
+        assert stack.again == [False, True, True]
 
     asyncio.run(main())
 
 
 def test_what_another_holds_by_now_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        assert await (await held(Removing(held_by_another))).finish() is False
+        assert await (await held(Removing(NotOwner("Slot 1 is another's.")))).finish() is False
 
     with caplog.at_level(logging.WARNING, "jetstream.governor"):
         asyncio.run(main())
-    assert caplog.messages == [
-        "Slot 1 of governor 'g' is held by 'web09' (its owner is 'other/web09'), not by 'web01' who held it before: it "
-        "was not released. Sequences count from 1 again when a governor is deleted and made anew. To remove it whoever "
-        "owns it, evict it."
-    ]
+    assert caplog.messages == ["Slot 1 is another's."]
 
 
 def test_who_does_not_leave_leaves_the_entry() -> None:
@@ -115,7 +99,7 @@ def test_who_does_not_leave_leaves_the_entry() -> None:
 
 def test_the_context_manager_gives_the_slot_back_also_after_an_exception() -> None:
     async def main() -> None:
-        stack = Removing(removed)
+        stack = Removing(True)
         with pytest.raises(ZeroDivisionError):
             async with await held(stack):
                 raise ZeroDivisionError

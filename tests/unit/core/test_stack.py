@@ -12,19 +12,23 @@ from typing import Any, Optional, cast
 import pytest
 from nats.errors import ConnectionClosedError
 
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     EntryGone,
     GovernorError,
     NotOwner,
+    NotSent,
     NoVerdict,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import UNIQUE_FROM, Stack
+from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, FakeTime
 
 READ = "STREAM.MSG.GET.GOVERNOR_g"
 DELETE = "STREAM.MSG.DELETE.GOVERNOR_g"
+LOOK = "STREAM.INFO.GOVERNOR_g"
 
 
 class Scripted(JetStream):
@@ -48,6 +52,27 @@ def holding(holder: str, token: str) -> dict[str, Any]:
     return {"message": {"seq": 4, "time": "2026-03-01T12:00:00Z", **coded}}
 
 
+def told_by(*replicas: dict[str, Any]) -> dict[str, Any]:
+    """The state of a governor, from a leader that has these replicas."""
+    state = {"messages": 1, "last_seq": 4, "first_ts": "2026-03-01T12:00:00Z", "last_ts": "2026-03-01T12:00:00Z"}
+    return {
+        "config": plan("g", None, Desired(limit=1, max_age=60.0, replicas=len(replicas) + 1)).after.to_stream(),
+        "state": state,
+        "created": "2026-03-01T12:00:00Z",
+        "ts": "2026-03-01T12:00:00Z",
+        "cluster": {"name": "c", "leader": "n0", "replicas": list(replicas)},
+    }
+
+
+def replica(seconds: float, current: bool = True, **more: Any) -> dict[str, Any]:
+    """One that was heard of so many seconds ago."""
+    return {"name": "n", "current": current, "active": round(seconds * 1e9), **more}
+
+
+ALONE = (LOOK, told_by())
+NEAR = (LOOK, told_by(replica(0.1), replica(9)))
+"""It is in touch with itself and one more: two of three."""
+CUT_OFF = (LOOK, told_by(replica(4.8), replica(7.3)))
 MINE, ANOTHERS = holding("web01", "mine"), holding("web02", "another's")
 
 
@@ -77,7 +102,43 @@ def test_read_compared_and_removed() -> None:
 
 
 def test_gone_before() -> None:
-    assert remove((READ, EntryGone("gone"))) is None
+    assert remove((READ, EntryGone("gone")), NEAR, (READ, EntryGone("gone"))) is None
+
+
+def test_gone_from_a_governor_of_one_replica() -> None:
+    assert remove((READ, EntryGone("gone")), ALONE) is None
+
+
+def test_what_a_deposed_leader_has_not_heard_of_is_found_by_its_successor() -> None:
+    assert remove((READ, EntryGone("gone")), NEAR, (READ, MINE), (DELETE, {"success": True})) == "web01"
+    assert remove((READ, ANOTHERS), NEAR, (READ, MINE), (READ, MINE), (DELETE, {"success": True})) == "web01"
+
+
+def test_what_a_leader_that_is_cut_off_does_not_know_is_not_gone() -> None:
+    gone = EntryGone("gone")
+    assert remove((READ, gone), CUT_OFF, (READ, gone), CUT_OFF, (READ, MINE), (DELETE, {"success": True})) == "web01"
+
+
+def test_what_a_leader_that_is_cut_off_says_of_another_is_no_verdict() -> None:
+    assert remove((READ, ANOTHERS), CUT_OFF, (READ, MINE), (DELETE, {"success": True})) == "web01"
+
+
+@pytest.mark.parametrize(
+    "replicas",
+    [
+        [replica(2.0), replica(2.0)],
+        [replica(0.0, current=False), replica(3.0)],
+        [replica(0.1, offline=True), replica(3.0)],
+        [replica(0.1), replica(3.0), replica(3.0), replica(3.0)],
+    ],
+)
+def test_who_is_not_in_touch_with_a_majority(replicas: list[dict[str, Any]]) -> None:
+    assert State.from_info(told_by(*replicas)).in_touch is False
+
+
+@pytest.mark.parametrize("replicas", [[], [replica(1.9), replica(60)], [replica(0.1), replica(0.1), replica(9)]])
+def test_who_is_in_touch_with_a_majority(replicas: list[dict[str, Any]]) -> None:
+    assert State.from_info(told_by(*replicas)).in_touch is True
 
 
 def test_gone_between_reading_and_removing() -> None:
@@ -86,7 +147,7 @@ def test_gone_between_reading_and_removing() -> None:
 
 def test_anothers_is_not_removed() -> None:
     with pytest.raises(NotOwner):
-        remove((READ, ANOTHERS))
+        remove((READ, ANOTHERS), NEAR, (READ, ANOTHERS))
 
 
 def test_the_answer_of_the_reading_got_lost() -> None:
@@ -94,7 +155,7 @@ def test_the_answer_of_the_reading_got_lost() -> None:
 
 
 def test_the_answer_of_the_removal_got_lost() -> None:
-    assert remove((READ, MINE), (DELETE, NoVerdict("lost")), (READ, EntryGone("gone"))) == "web01"
+    assert remove((READ, MINE), (DELETE, NoVerdict("lost")), (READ, EntryGone("gone")), ALONE) == "web01"
 
 
 def test_the_removal_itself_got_lost() -> None:
@@ -118,19 +179,19 @@ def test_a_removal_raises_one_chance() -> None:
 
 
 def test_a_removal_raises_one_chance_also_when_answers_got_lost() -> None:
-    assert chances((READ, MINE), (DELETE, NoVerdict("lost")), (READ, EntryGone("gone"))) == 1
+    assert chances((READ, MINE), (DELETE, NoVerdict("lost")), (READ, EntryGone("gone")), ALONE) == 1
     assert chances((READ, MINE), (DELETE, NoVerdict("lost")), (READ, MINE), (DELETE, {"success": True})) == 1
 
 
 def test_a_removal_that_found_nothing_raises_no_chance() -> None:
-    assert chances((READ, EntryGone("gone"))) == 0
+    assert chances((READ, EntryGone("gone")), ALONE) == 0
     assert chances((READ, MINE), (DELETE, EntryGone("gone"))) == 0
 
 
 def test_a_removal_that_was_refused_raises_no_chance() -> None:
     nats = FakeNats()
     with pytest.raises(NotOwner):
-        remove((READ, ANOTHERS), nats=nats)
+        remove((READ, ANOTHERS), NEAR, (READ, ANOTHERS), nats=nats)
     assert nats.published == []
 
 
@@ -140,3 +201,44 @@ def test_a_chance_that_cannot_be_raised_does_not_spoil_the_removal() -> None:
             raise ConnectionClosedError
 
     assert remove((READ, MINE), (DELETE, {"success": True}), nats=Closed()) == "web01"
+
+
+def given_back(*script: tuple[str, Any], seq: int = UNIQUE_FROM, version: tuple[int, int, int] = (2, 11, 0)) -> bool:
+    nats = FakeNats(version)
+    js = Scripted(*script, nats=nats)
+    done = asyncio.run(Stack("g", js).give_back(seq, "mine"))
+    assert cast("Any", js).script == []
+    assert len(nats.published) == done
+    return done
+
+
+def test_a_sequence_that_is_never_used_twice_is_given_back_without_reading_it() -> None:
+    assert given_back((DELETE, {"success": True})) is True
+    assert given_back((DELETE, EntryGone("gone"))) is False
+
+
+def test_giving_back_when_answers_get_lost() -> None:
+    lost = (DELETE, NoVerdict("lost"))
+    assert given_back(lost, (DELETE, {"success": True})) is True
+    assert given_back(lost, (DELETE, EntryGone("gone"))) is True
+
+
+def test_what_was_not_sent_has_given_nothing_back() -> None:
+    """It has expired, or was evicted, while the server was away."""
+    assert given_back((DELETE, NotSent("the connection is lost")), (DELETE, EntryGone("gone"))) is False
+
+
+def test_what_is_gone_after_a_try_without_an_answer_is_given_back() -> None:
+    js = Scripted((DELETE, EntryGone("gone")))
+    assert asyncio.run(Stack("g", js).give_back(UNIQUE_FROM, "mine", again=True)) is True
+
+
+def test_any_other_sequence_is_read_before_it_is_given_back() -> None:
+    assert given_back((READ, MINE), (DELETE, {"success": True}), seq=4) is True
+    with pytest.raises(NotOwner):
+        given_back((READ, ANOTHERS), NEAR, (READ, ANOTHERS), seq=4)
+
+
+def test_servers_that_break_over_sequences_to_come_are_asked_for_none() -> None:
+    """nats-server 2.10 resets a replicated stream then, which may have been made anew to count from 1."""
+    assert given_back((READ, EntryGone("gone")), ALONE, version=(2, 10, 26)) is False

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Union
+import time
+from collections.abc import Awaitable
+from typing import Callable, Optional, Union
 
 import pytest
 
@@ -17,6 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     NoVerdict,
     PermissionRefused,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing, carried_through
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime
 
 # What one try does: how many seconds it takes, and what comes of it.
@@ -124,3 +127,47 @@ def test_a_connection_that_is_given_up_leaves_the_doubt() -> None:
 def test_a_connection_that_is_given_up_before_anything_was_sent() -> None:
     error, after = failure(FakeTime(), (0, NotSent("lost")), (0, ConnectionClosed("closed")), timeout=5)
     assert (type(error), after) == (ConnectionClosed, 0.25)
+
+
+def test_the_clock_goes_on_while_the_machine_is_suspended() -> None:
+    assert abs(Timing().clock() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
+
+
+def carried(work: Callable[[], Awaitable[str]], cancels: int) -> Optional[str]:
+    """The outcome of work that is carried through, though it is cancelled so often; None: CancelledError."""
+
+    async def main() -> Optional[str]:
+        task = asyncio.ensure_future(carried_through(work()))
+        for _each in range(cancels):
+            await asyncio.sleep(0)
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(("cancels", "outcome"), [(0, "done"), (1, None), (3, None)])
+def test_what_is_carried_through_ends_before_its_caller(cancels: int, outcome: Optional[str]) -> None:
+    ended = []
+
+    async def work() -> str:
+        for _each in range(10):
+            await asyncio.sleep(0)
+        ended.append(True)
+        return "done"
+
+    assert carried(work, cancels) == outcome
+    assert ended == [True]
+
+
+def test_an_error_of_what_is_carried_through() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        carried(work, 0)
+    assert carried(work, 1) is None

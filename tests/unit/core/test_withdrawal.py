@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeTime,
     Outcome,
     a_state,
+    an_entry,
     governor,
 )
 
@@ -72,10 +74,11 @@ def test_what_goes_wrong_then_does_not_hide_that_it_was_cancelled(outcome: Outco
 
 
 def test_a_second_cancellation_does_not_stop_the_withdrawal() -> None:
+    """Nor does it end before that: what has started it may end with its event loop, and all that goes on there."""
     time = FakeTime()
 
     async def main() -> None:
-        sent, go_on, withdrawn = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        sent, go_on = asyncio.Event(), asyncio.Event()
 
         async def unanswered() -> Optional[int]:
             sent.set()
@@ -85,22 +88,65 @@ def test_a_second_cancellation_does_not_stop_the_withdrawal() -> None:
         async def slow() -> Optional[int]:
             sent.set()
             await go_on.wait()
-            withdrawn.set()
             return 3
 
         stack = FakeStack(unanswered, slow, state=a_state())
         starting = asyncio.ensure_future(governor(time, stack).start("web01"))
-        for _each in range(2):
+        for _each in range(3):
             await sent.wait()
-            sent.clear()
             starting.cancel()
+            await asyncio.sleep(0)
+        assert not starting.done()
+        go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await starting
-        assert stack.removed == []
-        go_on.set()
-        await withdrawn.wait()
-        await asyncio.sleep(0)
         assert stack.removed == [3]
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_waiter_takes_back_what_was_stored_though_it_was_refused() -> None:
+    """By a leader that was deposed and did not know it."""
+    time = FakeTime()
+
+    async def main() -> None:
+        time.asleep = asyncio.Event()
+        stack = FakeStack(None, state=a_state(2, leader="n0", replicas=3))
+        starting = asyncio.ensure_future(governor(time, stack).start("web01"))
+        await time.asleep.wait()
+        stack.now = a_state(2, leader="n1", replicas=3)
+        stack.holding = [replace(an_entry(7, "web01", 0), token=stack.tokens[0])]
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert stack.removed == [7]
+
+    asyncio.run(main())
+
+
+def test_a_token_without_any_verdict_is_withdrawn_when_there_is_an_answer() -> None:
+    """For as long as the connection is not closed, beside whatever the caller does then."""
+    time = FakeTime()
+
+    async def main() -> None:
+        away = NoVerdict("no answer")
+        stack = FakeStack(away, state=a_state())
+        stack.settles = away
+        made = governor(time, stack)
+        with pytest.raises(NoVerdict):
+            await made.start("web01", timeout=1)
+        (withdrawal,) = made.js.background
+        for _each in range(200):
+            await asyncio.sleep(0)
+        assert not withdrawal.done()
+        # It has been away for longer than the server knows the token: the entries are read.
+        stack.holding = [replace(an_entry(7, "web01", 0), token=stack.tokens[0])]
+        time.now += 600
+        for _each in range(50):
+            await asyncio.sleep(0)
+        stack.settles = None
+        await withdrawal
+        assert (stack.removed, made.js.background) == ([7], set())
 
     asyncio.run(main())
 

@@ -21,6 +21,7 @@ from ansible_collections.jetstream.governor.plugins.action import governed as go
 from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
 from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, campaign, connection
 from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT
@@ -161,7 +162,7 @@ def test_the_action_group_is_all_modules() -> None:
 def test_the_result_of_governor_stream_is_documented() -> None:
     state = a_state(active=1)
     assert set(results("governor_stream")) == {"governor", "changes", "removed"}
-    assert set(results("governor_stream")["governor"]["contains"]) == set(governor_result(state.config, state))
+    assert set(results("governor_stream")["governor"]["contains"]) == set(governor_result(state.config, state, []))
 
 
 def test_the_result_of_governor_info_is_documented() -> None:
@@ -169,18 +170,19 @@ def test_the_result_of_governor_info_is_documented() -> None:
     documented = results("governor_info")
     assert set(documented) == {"governors", "missing", "result"}
     governor = documented["governors"]["contains"]
-    assert set(governor) == {*governor_result(state.config, state), "waiting", "entries"}
+    assert set(governor) == {*governor_result(state.config, state, []), "waiting", "entries"}
     assert set(governor["entries"]["contains"]) == set(entry_result(an_entry(1, "web01", 1), state))
 
 
 def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def entries() -> list[Any]:
-        return [an_entry(1, "web01", 1)]
+    async def find(_stack: Stack, _wanted: Any) -> Any:
+        return an_entry(1, "web01", 1)
 
     async def load(_name: str, _js: Any) -> Any:
-        return SimpleNamespace(entries=entries, state=a_state(active=1))
+        return SimpleNamespace(state=a_state(active=1))
 
     monkeypatch.setattr(slots, "load", load)
+    monkeypatch.setattr(Stack, "find", find)
     request = SimpleNamespace(governor="g", holder="web01", run_id="r", owner="r/web01")
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")

@@ -23,9 +23,9 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line, Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state
 
-UNREACHABLE = JetStream(nc=cast("Any", None))
+UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
 """What is asked of this ends in an error: the tests would notice."""
 
 NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "line"])
@@ -90,8 +90,9 @@ def a_manager(name: str = "g", active: int = 0, version: tuple[int, int, int] = 
     return manager
 
 
-def foretold(**given: Any) -> dict[str, Any]:
-    return asyncio.run(governors.present(UNREACHABLE, params(**given), check_mode=True))
+def foretold(version: tuple[int, int, int] = (2, 14, 0), **given: Any) -> dict[str, Any]:
+    js = JetStream(nc=cast("Any", FakeNats(version)))
+    return asyncio.run(governors.present(js, params(**given), check_mode=True, warn=lambda _hazard: None))
 
 
 def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +107,7 @@ def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
             "over_limit": False,
             "last_active": None,
             "created": None,
+            "hazards": [],
         },
         "changes": [{"option": option, "before": None, "after": value} for option, value in CONFIG.items()],
         "diff": {"before": {}, "after": CONFIG},
@@ -127,8 +129,12 @@ def test_a_change_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch, a_manager())
+
+    def warn(hazard: str) -> None:
+        raise AssertionError(hazard)
+
     for check_mode in (False, True):
-        result = asyncio.run(governors.present(UNREACHABLE, params(limit=2, max_age="60s"), check_mode))
+        result = asyncio.run(governors.present(UNREACHABLE, params(limit=2, max_age="60s"), check_mode, warn))
         assert (result["changed"], result["changes"]) == (False, [])
         assert result["diff"] == {"before": CONFIG, "after": CONFIG}
 
@@ -159,10 +165,10 @@ def test_a_wrong_max_age_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_check_mode_foretells_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server before 2.10.6 would evict two of three holders."""
-    existing(monkeypatch, a_manager(active=3, version=(2, 9, 10)))
+    existing(monkeypatch, a_manager(active=3))
     with pytest.raises(InUse, match=r"nats-server 2\.9\.10 would evict the oldest of them for a limit of 1"):
-        foretold(limit=1)
-    assert foretold(limit=1, force=True)["governor"]["over_limit"] is True
+        foretold((2, 9, 10), limit=1)
+    assert foretold((2, 9, 10), limit=1, force=True)["governor"]["over_limit"] is True
 
 
 def test_a_line_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,21 +24,22 @@ GOVERNOR = {
     "over_limit": False,
     "last_active": "2026-03-01T12:00:00.000Z",
     "created": "2026-03-01T12:00:00.000Z",
+    "hazards": [],
 }
 
 
 def test_a_governor() -> None:
     state = a_state(active=2, limit=2)
-    assert governor_result(state.config, state) == GOVERNOR
+    assert governor_result(state.config, state, []) == GOVERNOR
 
 
 def test_a_governor_that_nobody_ever_entered() -> None:
     state = a_state(active=0, limit=2)
-    assert governor_result(state.config, state) == {**GOVERNOR, "active": 0, "last_active": None}
+    assert governor_result(state.config, state, []) == {**GOVERNOR, "active": 0, "last_active": None}
 
 
 def test_a_governor_that_would_be_created() -> None:
-    assert governor_result(a_state(limit=2).config, None) == {
+    assert governor_result(a_state(limit=2).config, None, []) == {
         **GOVERNOR,
         "active": 0,
         "last_active": None,
@@ -48,9 +49,9 @@ def test_a_governor_that_would_be_created() -> None:
 
 def test_more_holders_than_a_lowered_limit() -> None:
     state = a_state(active=3, limit=2)
-    assert governor_result(state.config, state)["over_limit"] is True
+    assert governor_result(state.config, state, [])["over_limit"] is True
     would_be = replace(state.config, limit=3)
-    assert governor_result(would_be, state)["over_limit"] is False
+    assert governor_result(would_be, state, [])["over_limit"] is False
 
 
 def test_an_entry() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Callable, Optional, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils import slots
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import Request, WouldDeadlock, acquire, requested
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
@@ -75,13 +76,14 @@ def refusal_of(**params: Any) -> str:
 def acquired(monkeypatch: pytest.MonkeyPatch, request: Request, *entries: Entry) -> dict[str, Any]:
     """The result of taking a slot in governor ``g``, limit 2, which has these entries."""
 
-    async def all_entries() -> list[Entry]:
-        return list(entries)
+    async def find(_stack: Stack, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
+        return next((entry for entry in entries if wanted(entry)), None)
 
     async def load(_name: str, _js: JetStream) -> Any:
-        return SimpleNamespace(entries=all_entries, limit=2, state=a_state(active=len(entries), limit=2))
+        return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2))
 
     monkeypatch.setattr(slots, "load", load)
+    monkeypatch.setattr(Stack, "find", find)
     return asyncio.run(acquire(UNREACHABLE, request))
 
 

@@ -14,9 +14,9 @@ from typing import Any, Callable, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
 from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, Orphaned, Request
@@ -99,7 +99,7 @@ def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: b
         yield JetStream(nc=cast(Any, None))
 
     class FakeSlot:
-        def over(self, _js: object) -> FakeSlot:
+        def over(self, _js: object) -> object:
             return self
 
         async def finish(self) -> bool:
@@ -112,12 +112,12 @@ def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: b
 
 
 def test_a_slot_is_given_back_when_the_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert module._GIVE_BACK_WITHIN == 60
+    assert GIVE_BACK_PATIENCE == 60
     assert leaving(monkeypatch, comes_back_after=0.3) is True
 
 
 def test_it_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_GIVE_BACK_WITHIN", 0.2)
+    monkeypatch.setattr(module, "GIVE_BACK_PATIENCE", 0.2)
     with pytest.raises(NoVerdict, match=r"^Could not connect\.$"):
         leaving(monkeypatch, comes_back_after=60)
 

@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A slot that is held, and how it is given back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .entry import Entry
+from .errors import NotOwner, NotSent, NoVerdict, UnknownGovernor
+from .jetstream import JetStream, jetstream
+from .stack import Stack
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+
+@dataclass(eq=False)
+class Slot:
+    """``seq`` is its sequence in the governor: in governors that are made here one that is never used twice, and grows
+    for ever, so that it serves as a fencing token. ``waited`` seconds and ``attempts`` it took; ``waited_by`` is "line"
+    or "polling", None when a slot was free at once. ``leave``: whether ``finish`` gives it back; ``in_doubt``: that was
+    tried, and there was no answer.
+
+    Also an asynchronous context manager, which finishes on the way out.
+    """
+
+    governor: str
+    seq: int
+    holder: str
+    owner: str | None
+    token: str
+    waited: float
+    attempts: int
+    waited_by: str | None
+    stack: Stack
+    leave: bool = True
+    finished: bool = False
+    in_doubt: bool = False
+
+    async def finish(self) -> bool:
+        """Give the slot back; False when there was nothing to give back any more (finished, evicted, expired or gone
+        with its governor).
+
+        Raises NoVerdict when no server answered for the connection's patience: call it again then.
+        """
+        if self.finished or not self.leave:
+            self.finished = True
+            return False
+        try:
+            given_back = await self.stack.give_back(self.seq, self.token, self.in_doubt)
+        except NotSent:
+            raise
+        except NoVerdict:
+            self.in_doubt = True
+            raise
+        except (NotOwner, UnknownGovernor) as exc:
+            # The stream was deleted, and perhaps made anew to count from 1 again: this slot went with the old one.
+            self.stack.js.logger.warning("%s", exc)
+            given_back = False
+        self.finished = True
+        return given_back
+
+    def over(self, nc: Client | JetStream) -> Slot:
+        """The same slot over another connection."""
+        return replace(self, stack=Stack(self.governor, jetstream(nc)))
+
+    async def entry(self) -> Entry | None:
+        """The entry as the server has it; None when the slot is lost (evicted, expired, gone with its governor)."""
+        try:
+            return await self.stack.entry_of(self.seq, self.token)
+        except UnknownGovernor:
+            return None
+
+    async def still_held(self) -> bool:
+        return await self.entry() is not None
+
+    async def __aenter__(self) -> Slot:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.finish()
