@@ -9,12 +9,12 @@ import asyncio
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor, must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import parse_time
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone, NotOwner, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, must_be_owned_by
 from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError
 
@@ -68,14 +68,22 @@ async def test_python_cannot_release_what_choria_holds(choria: Choria, name: str
 
 
 @bounded
-async def test_a_late_finish_of_python_spares_choria_in_a_governor_made_anew(choria: Choria, name: str) -> None:
+@pytest.mark.parametrize("first_made_by", ["choria", "python"])
+async def test_a_late_finish_of_python_spares_choria_in_a_governor_made_anew(
+    choria: Choria, name: str, first_made_by: str
+) -> None:
     async with connected(choria.url) as nc:
-        manager = await Manager.create(name, nc, limit=1, max_age=3600)
+        if first_made_by == "choria":
+            await choria.run("create", name, "1", "1h", "1")
+        else:
+            await Manager.create(name, nc, limit=1, max_age=3600)
+        manager = await Manager.load(name, nc)
         stale = await Governor(name, nc).start("python", timeout=10)
         await manager.delete(force=True)
         await choria.run("create", name, "1", "1h", "1")
         async with choria.talk("start", name, "go") as held:
-            assert held.opening["seq"] == stale.seq
+            # Choria's count from 1 each time: there the sequence is that of the stale slot.
+            assert (held.opening["seq"] == stale.seq) == (first_made_by == "choria")
 
             assert not await stale.finish()
 
