@@ -20,6 +20,7 @@ from ansible_collections.jetstream.governor.tests.benchmarks import (
     idle,
     looking,
     machine,
+    scale,
     uncontended,
 )
 from ansible_collections.jetstream.governor.tests.benchmarks.handing_over import HandingOver
@@ -49,7 +50,12 @@ SECTIONS = {
     "3": Section(uncontended.measure, uncontended.explained),
     "4": Section(ansible_tasks.measure, ansible_tasks.explained),
     "5": Section(looking.measure, looking.explained),
+    "6": Section(scale.measure, scale.explained),
 }
+ON_REQUEST = {"6"}
+"""These take long, and the whole machine: they are measured only where they are named."""
+
+_HELP = f"of {', '.join(SECTIONS)}; default: all but {', '.join(sorted(ON_REQUEST))}"
 
 
 def main() -> int:
@@ -57,13 +63,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--into", type=Path, default=Path(".work/bench"), help="folder for tables.md and picture.svg")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=_HELP)
     options = parser.parse_args()
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}, only {', '.join(SECTIONS)}")
     report = Report(options.into)
     report.tell(machine.described())
-    found = [_section(SECTIONS[each], report) for each in options.sections or SECTIONS]
+    sections = options.sections or [each for each in SECTIONS if each not in ON_REQUEST]
+    found = [_section(SECTIONS[each], report) for each in sections]
     _tell_goals([goal for each in found for goal in each.goals()], report)
     _draw(found, report)
     broken = [each for one in found for each in one.broken()]

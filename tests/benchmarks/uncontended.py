@@ -24,7 +24,7 @@ from ansible_collections.jetstream.governor.tests.benchmarks.table import NOTHIN
 from ansible_collections.jetstream.governor.tests.support.client import connected
 
 BLOCKS, PAIRS = 15, 60
-GOAL = 0.9
+GOAL = 0.75
 
 FLOOR, READING_FLOOR = "two bare requests", "three bare requests"
 WITHOUT, WITH = str(Ours(line=False)), str(Ours(line=True))
@@ -53,7 +53,8 @@ class Uncontended(NamedTuple):
 def explained() -> list[str]:
     return [
         f"Medians of {BLOCKS} blocks of {PAIRS} pairs; the blocks of the columns follow each other in turn. The two "
-        "bare requests publish and delete; the three also read the entry before, as ours do to free nobody else's.",
+        "bare requests publish and delete; the three also read the entry before, as a release must where sequences are "
+        "used twice.",
     ]
 
 
