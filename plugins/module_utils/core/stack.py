@@ -312,8 +312,10 @@ def must_be_owned_by(governor: str, owner: str) -> Callable[[Entry], None]:
 
 def _not_yours(governor: str, entry: Entry, asker: str) -> str:
     owner = f"its owner is '{entry.owner}'" if entry.owner else "it carries no owner, as entries of Go clients"
+    again = (
+        "" if entry.seq >= UNIQUE_FROM else "Sequences count from 1 again where a governor is deleted and made anew. "
+    )
     return (
         f"Slot {entry.seq} of governor '{governor}' is held by '{entry.shown}' ({owner}), not by {asker}: it was not "
-        "released. Sequences of governors that other tools made count from 1 again when one is deleted and made anew. "
-        "To remove it whoever owns it, evict it."
+        f"released. {again}To remove it whoever owns it, evict it."
     )

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NotOwner, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import UNIQUE_FROM, must_be_owned_by
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     NOON,
     FakeStack,
@@ -124,3 +124,10 @@ def test_who_may_release_by_owner(owner: Optional[str], said: str) -> None:
     assert str(caught.value).startswith(
         f"Slot 4 of governor 'g' is held by 'web01' {said}, not by 'mine/web01': it was"
     )
+
+
+@pytest.mark.parametrize(("seq", "said"), [(4, True), (UNIQUE_FROM, False)])
+def test_that_a_sequence_may_be_used_twice_is_told_where_it_may(seq: int, said: bool) -> None:
+    with pytest.raises(NotOwner) as caught:
+        must_be_owned_by("g", "mine/web01")(Entry(seq, "web01", "other/web01", "t", NOON))
+    assert ("Sequences count from 1 again" in str(caught.value)) is said
