@@ -9,7 +9,7 @@ A governor that is in both would have each entry twice.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,12 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
+from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, free_ports
 
 pytestmark = pytest.mark.older_servers
+
+ONE_WAY = 0.05
 
 
 def in_domain(folder: Path, domain: str, config: str) -> NatsServer:
@@ -33,30 +36,46 @@ def in_domain(folder: Path, domain: str, config: str) -> NatsServer:
 
 @asynccontextmanager
 async def hub_and_leaf(folder: Path) -> AsyncIterator[tuple[Client, Client]]:
-    """A connection to each."""
+    """A connection to each. They are so far from each other that the nearer one answers first."""
     (port,) = free_ports(1)
-    remote = f'remotes: [ {{ url: "nats://127.0.0.1:{port}" }} ]'
-    with (
-        in_domain(folder, "hub", f'leafnodes {{ listen: "127.0.0.1:{port}" }}') as hub,
-        in_domain(folder, "leaf", f"leafnodes {{ {remote} }}") as leaf,
-    ):
-        async with connected(hub.url) as at_hub, connected(leaf.url) as at_leaf:
+    async with AsyncExitStack() as stack:
+        hub = stack.enter_context(in_domain(folder, "hub", f'leafnodes {{ listen: "127.0.0.1:{port}" }}'))
+        between = await stack.enter_async_context(Proxy(port, ONE_WAY))
+        leaf = stack.enter_context(
+            in_domain(folder, "leaf", f'leafnodes {{ remotes: [ {{ url: "{between.url}" }} ] }}')
+        )
+        at_hub, at_leaf = [await stack.enter_async_context(connected(each.url)) for each in (hub, leaf)]
 
-            async def joined() -> bool:
-                try:
-                    await at_leaf.request("$JS.hub.API.INFO", b"", timeout=1)
-                except Error:
-                    return False
-                return True
+        async def joined() -> bool:
+            try:
+                await at_leaf.request("$JS.hub.API.INFO", b"", timeout=1)
+            except Error:
+                return False
+            return True
 
-            await until(joined, 20, "the leaf has joined the hub")
-            yield at_hub, at_leaf
+        await until(joined, 20, "the leaf has joined the hub")
+        yield at_hub, at_leaf
+
+
+async def create_at_hub(name: str, at_hub: Client, at_leaf: Client) -> None:
+    """And wait until the leaf knows of it."""
+    manager = await Manager.create(name, at_hub, limit=1, max_age=0)
+
+    async def reached() -> bool:
+        try:
+            # No stream has that name: nothing is stored.
+            await at_leaf.request(manager.subject, b"", timeout=1, headers={"Nats-Expected-Stream": "none"})
+        except Error:
+            return False
+        return True
+
+    await until(reached, 10, "the leaf sends on what is published for the hub's governor")
 
 
 @within(40)
 async def test_the_twin_is_not_created(tmp_path: Path, name: str) -> None:
     async with hub_and_leaf(tmp_path) as (at_hub, at_leaf):
-        await Manager.create(name, at_hub, limit=1, max_age=0)
+        await create_at_hub(name, at_hub, at_leaf)
         with pytest.raises(SubjectTaken, match=f"^Could not create governor '{name}': .*another JetStream domain"):
             await Manager.create(name, at_leaf, limit=1, max_age=0)
         assert (await ask(at_leaf, "STREAM.NAMES", {}))["total"] == 0
@@ -69,7 +88,7 @@ async def test_the_twin_is_not_created(tmp_path: Path, name: str) -> None:
 async def test_an_entry_is_in_neither_where_a_twin_takes_it(tmp_path: Path, name: str) -> None:
     """One that was made by others. The one that is nearer answers first."""
     async with hub_and_leaf(tmp_path) as (at_hub, at_leaf):
-        await Manager.create(name, at_hub, limit=1, max_age=0)
+        await create_at_hub(name, at_hub, at_leaf)
         await ask(at_leaf, f"STREAM.CREATE.GOVERNOR_{name}", await stored_config(at_hub, name))
         with pytest.raises(SubjectTaken, match=f"^Governor '{name}' exists in the JetStream domains '.*' and '.*'"):
             await Governor(name, JetStream(at_leaf, domain="hub")).start("web01", timeout=5)
