@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -25,7 +25,8 @@ class Queueing:
 
     def __init__(self) -> None:
         self.time, self.nats = FakeTime(), LineNats()
-        self._line = Line("g", JetStream(nc=cast("Any", self.nats), timing=self.time.timing))
+        connection: Any = self.nats
+        self._line = Line("g", JetStream(nc=connection, timing=self.time.timing))
 
     async def joined(self, count: int) -> list[Place]:
         places = [Place(self._line) for _each in range(count)]
