@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.connection import connected
@@ -166,10 +166,12 @@ class Hold:
 
     async def _finish(self, slot: Slot) -> bool:
         async def once() -> bool:
+            nonlocal slot
             async with connected(self.request.settings) as js:
+                # It remembers whether an answer is missing since an earlier connection.
+                slot = slot.over(js)
                 try:
-                    # Only what was not sent is begun anew, over another connection.
-                    return await slot.over(replace(js, patience=GIVE_BACK_PATIENCE)).finish()
+                    return await slot.finish()
                 except UnknownGovernor:
                     return False
 
