@@ -85,12 +85,12 @@ class Lookout:
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
         self._blind += 1
 
-    def told(self, queue: Queue, since: float) -> bool:
-        """What another saw of the line at that time; whether that spares this one its first look."""
+    def told(self, state: State, queue: Queue, since: float) -> bool:
+        """What another saw at that time; whether that spares this one its first look."""
         if self.place is not None or since < self._joined_at:
             return False
-        self.queue, self.place = queue, max(1, queue.waiting)
-        self.look_at = self._timing.clock() + self._timing.random() * self._regular()
+        self.queue, self.place, self._last_seq = queue, max(1, queue.waiting), state.last_seq
+        self.look_at = since + self._until_next_look(state, queue.waiting, first=True)
         return True
 
     def seen(self, state: State, queue: Queue) -> Advice:
@@ -156,10 +156,12 @@ class Lookout:
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
         # Those who join together look together first, and are spread over the interval from then on.
         regular = self._timing.random() * self._regular() if first else self.varied(self._regular())
-        if state.expires_in is None:
+        if not state.config.max_age:
             return regular
         after = _AFTER_EXPIRY * (1 + self._timing.random() * waiting)
-        return min(regular, max(0.0, state.expires_in) + after)
+        # Of nobody there, the first to enter.
+        expires_in = state.config.max_age if state.expires_in is None else state.expires_in
+        return min(regular, max(0.0, expires_in) + after)
 
     def _make_sure(self, state: State) -> Advice:
         if self._refused_at is None or state.config.replicas == 1:

@@ -23,6 +23,8 @@ from .stack import Stack
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
+    from .state import State
+
 # Seconds between the tries of one who has no place in the line, and how often it looks for one.
 _TRY_EVERY = 0.25
 _JOIN_EVERY = 5.0
@@ -30,9 +32,9 @@ _JOIN_EVERY = 5.0
 # A server that has just started may not answer a look yet: that is no reason to give up.
 _NOT_NOW = (NoVerdict, JetStreamUnavailable)
 
-# What was seen last over each connection of the line of each governor (a domain and a name), and when. To count a line
+# What was seen last over each connection of each governor (a domain and a name) and its line, and when. To count a line
 # of ten thousand is work for the server: where many join it together, not all of them need to ask how long it is.
-_seen: WeakKeyDictionary[Client, dict[tuple[str | None, str], tuple[Queue, float]]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[Client, dict[tuple[str | None, str], tuple[State, Queue, float]]] = WeakKeyDictionary()
 
 
 class Waiting:
@@ -179,7 +181,7 @@ class Waiting:
         if queue is None:
             raise PlaceLost(f"Governor '{self._line.name}' has no line any more.")
         seen = _seen.setdefault(self._line.js.nc, {})
-        seen[self._line.js.domain, self._line.name] = queue, self._timing.clock()
+        seen[self._line.js.domain, self._line.name] = state, queue, self._timing.clock()
         advice = self._lookout.seen(state, queue)
         if advice is Advice.RAISE_CHANCES:
             await self._line.raise_chances(self._lookout.chances)

@@ -113,6 +113,14 @@ def test_the_next_look_is_shortly_after_the_next_expiry(
     assert looking.next == pytest.approx(after)
 
 
+def test_where_nobody_is_the_next_look_is_shortly_after_who_enters_now_expires() -> None:
+    """As when the line moves on between two looks."""
+    looking = Looking(interval=3600)
+    looking.look(seen(active=0, expires_in=0), waiting=2)
+    assert looking.look(seen(active=0, expires_in=0), waiting=1, served=1) is WAIT
+    assert looking.next == pytest.approx(60.075)
+
+
 def test_an_expiry_that_is_far_away_does_not_put_the_look_off() -> None:
     looking = Looking()
     looking.look(seen(expires_in=50))
@@ -341,16 +349,23 @@ def test_who_goes_on_to_see_nothing_looks_less_and_less_often() -> None:
 
 def test_what_another_sees_after_one_has_joined_spares_it_the_first_look() -> None:
     looking = Looking()
-    assert looking.lookout.told(Queue(500, 7), since=999.9) is False
+    assert looking.lookout.told(FULL, Queue(500, 7), since=999.9) is False
     assert (looking.lookout.queue, looking.next) == (None, 1)
-    assert looking.lookout.told(Queue(500, 7), since=1000.5) is True
-    assert (looking.lookout.place, looking.lookout.stretch, looking.next) == (500, 20, 50)
+    assert looking.lookout.told(FULL, Queue(500, 7), since=1000.5) is True
+    assert (looking.lookout.place, looking.lookout.stretch, looking.next) == (500, 20, 50.5)
     # Only the first: each looks in its turn.
-    assert looking.lookout.told(Queue(500, 7), since=1000.6) is False
+    assert looking.lookout.told(FULL, Queue(500, 7), since=1000.6) is False
+
+
+def test_who_is_told_also_knows_when_the_next_entry_expires() -> None:
+    looking = Looking(interval=3600)
+    looking.later(1)
+    assert looking.lookout.told(seen(expires_in=0.7), Queue(2, 7), since=1000.5) is True
+    assert looking.next == pytest.approx(0.7 - 0.5 + 0.05 * 2)
 
 
 def test_who_has_seen_the_line_itself_need_not_be_told() -> None:
     looking = Looking()
     looking.look(waiting=7)
-    assert looking.lookout.told(Queue(500, 7), since=1001) is False
+    assert looking.lookout.told(FULL, Queue(500, 7), since=1001) is False
     assert looking.lookout.place == 7
