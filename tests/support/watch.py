@@ -40,8 +40,9 @@ class Watch:
     async def look(self) -> None:
         asked = time.monotonic()
         with contextlib.suppress(Error):
-            state = (await ask(self._nc, f"STREAM.INFO.{stream_name(self._name)}"))["state"]
-            self.looks.append(Look(asked, time.monotonic(), state["messages"], state["last_seq"]))
+            info = await ask(self._nc, f"STREAM.INFO.{stream_name(self._name)}")
+            state, first = info["state"], info["config"].get("first_seq") or 1
+            self.looks.append(Look(asked, time.monotonic(), state["messages"], state["last_seq"] - first + 1))
 
     async def go_on(self) -> None:
         while True:
