@@ -24,7 +24,10 @@ async def ask(nc: Any, verb: str, request: dict[str, Any] | None = None) -> dict
 
 
 async def stream(nc: Any, name: str) -> dict[str, Any] | None:
-    """The stream's ``config`` and ``state`` as the server has them, and its ``messages``; None when there is none."""
+    """The stream's ``config`` and ``state`` as the server has them, and its ``messages``; None when there is none.
+
+    Without the number of consumers: one that has read many entries at once is forgotten some seconds later.
+    """
     info = await ask(nc, f"STREAM.INFO.{name}")
     if "error" in info:
         if info["error"]["err_code"] == ABSENT:
@@ -35,7 +38,7 @@ async def stream(nc: Any, name: str) -> dict[str, Any] | None:
     messages = [await message(nc, name, seq) for seq in sequences]
     return {
         "config": info["config"],
-        "state": state,
+        "state": {key: value for key, value in state.items() if key != "consumer_count"},
         "created": info["created"],
         "messages": [each for each in messages if each is not None],
     }
