@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.support.client import connected, within
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
+from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
 from ansible_collections.jetstream.governor.tests.support.line import line_up
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -47,9 +48,10 @@ async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: st
         first = await Governor(name, nc).start("first", timeout=0)
         processes: list[Process] = []
         history: list[tuple[int, Interval]] = []
+        waits: set[Waiting] = set()
 
         async def one(number: int) -> None:
-            slot = await Governor(name, nc, interval=3600).start(f"{number}")
+            slot = await Governor(name, nc, interval=3600, on_refused=waits.add).start(f"{number}")
             start = time.monotonic()
             if number % DOOMED_EVERY == DOOMED_EVERY - 1:
                 turn = number // DOOMED_EVERY
@@ -67,6 +69,10 @@ async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: st
                 processes.append(await stack.enter_async_context(doomed(server.url, name)))
                 waiting += 1
                 await line_up(nc, name, waiting)
+        # Who looks just when one of them was called in vain calls a second one, and two may enter in either order.
+        await until(
+            lambda: len(waits) > ROUNDS and all(each.place for each in waits), 20, "each has had its first look"
+        )
         await first.finish()
         await asyncio.gather(*working)
 
