@@ -166,14 +166,15 @@ class Hold:
 
     async def _finish(self, slot: Slot) -> bool:
         async def once() -> bool:
-            nonlocal slot
             async with connected(self.request.settings) as js:
-                # It remembers whether an answer is missing since an earlier connection.
-                slot = slot.over(js)
+                moved = slot.over(js)
                 try:
-                    return await slot.finish()
+                    return await moved.finish()
                 except UnknownGovernor:
                     return False
+                finally:
+                    # Over the next connection it matters whether an answer is missing from this one.
+                    slot.in_doubt = moved.in_doubt
 
         timing = Timing()
         return await timing.until_verdict(once, 0.0, timing.clock() + GIVE_BACK_PATIENCE)

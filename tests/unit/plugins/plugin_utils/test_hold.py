@@ -99,6 +99,8 @@ def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: b
         yield JetStream(nc=cast(Any, None))
 
     class FakeSlot:
+        in_doubt = False
+
         def over(self, _js: object) -> object:
             return self
 
