@@ -53,10 +53,8 @@ class Slot:
             return False
         try:
             given_back = await self.stack.give_back(self.seq, self.token, self.in_doubt)
-        except NotSent:
-            raise
-        except NoVerdict:
-            self.in_doubt = True
+        except NoVerdict as exc:
+            self.in_doubt = self.in_doubt or not isinstance(exc, NotSent)
             raise
         except (NotOwner, UnknownGovernor) as exc:
             # The stream was deleted, and perhaps made anew to count from 1 again: this slot went with the old one.

@@ -12,6 +12,7 @@ seconds, and does not know what the others have granted since.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Callable
 
@@ -33,7 +34,7 @@ from .jetstream import JetStream
 from .line import Line
 from .names import stream_name
 from .state import State
-from .timing import carried_through
+from .timing import Answer, carried_through
 
 # Streams that are made here count from the microseconds of the clock, others from 1: no stream counts up to this. From
 # there on a sequence names one entry for ever, also when the governor is made anew.
@@ -151,10 +152,7 @@ class Stack:
             return
 
     async def remove(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
-        """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before.
-
-        As all that frees slots here, it tells the line, and is carried through when the caller is cancelled meanwhile.
-        """
+        """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before."""
         doomed: Entry | None = None
 
         async def once() -> Entry | None:
@@ -164,21 +162,17 @@ class Stack:
                 # An earlier try whose answer was lost has done it, if there was one.
                 return doomed
             await self._checked(found, check)
-            repeated, doomed = doomed is not None, found
             try:
                 await self._delete(seq)
             except EntryGone:
                 # In a cluster an earlier try may take effect only now.
-                return found if repeated else None
+                return doomed
+            except NoVerdict as exc:
+                doomed = doomed if isinstance(exc, NotSent) else found
+                raise
             return found
 
-        async def removed() -> Entry | None:
-            entry = await self.js.until_verdict(once)
-            if entry is not None:
-                await self._line.raise_chances(1)
-            return entry
-
-        return await carried_through(removed())
+        return await self._freed(once)
 
     async def give_back(self, seq: int, token: str, again: bool = False) -> bool:
         """Remove the entry of that sequence and token; False when it was gone before. Raises NotOwner.
@@ -188,9 +182,8 @@ class Stack:
         """
         if seq < UNIQUE_FROM or self.js.server_version < _BEARS_UNKNOWN_SEQUENCES:
             return await self.remove(seq, must_have(self.name, token)) is not None or again
-        return await carried_through(self._removed(seq, again))
+        asked = again
 
-    async def _removed(self, seq: int, asked: bool) -> bool:
         async def once() -> bool:
             nonlocal asked
             try:
@@ -198,17 +191,23 @@ class Stack:
             except EntryGone:
                 # As in remove.
                 return asked
-            except NotSent:
-                raise
-            except NoVerdict:
-                asked = True
+            except NoVerdict as exc:
+                asked = asked or not isinstance(exc, NotSent)
                 raise
             return True
 
-        removed = await self.js.until_verdict(once)
-        if removed:
-            await self._line.raise_chances(1)
-        return removed
+        return await self._freed(once)
+
+    async def _freed(self, removal: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Carry a removal to its verdict, also when the caller is cancelled meanwhile, and tell the line."""
+
+        async def carried_out() -> Answer:
+            removed = await self.js.until_verdict(removal)
+            if removed:
+                await self._line.raise_chances(1)
+            return removed
+
+        return await carried_through(carried_out())
 
     async def clear(self) -> int:
         """Remove the entries that there are now, and not those that come meanwhile; how many they were."""

@@ -174,6 +174,11 @@ def test_the_answer_got_lost_and_another_has_the_sequence_since() -> None:
     assert remove((READ, MINE), (DELETE, NoVerdict("lost")), (READ, ANOTHERS)) == "web01"
 
 
+def test_a_removal_that_was_not_sent_has_removed_nothing() -> None:
+    """It has expired, or was evicted, while the server was away."""
+    assert remove((READ, MINE), (DELETE, NotSent("lost")), (READ, EntryGone("gone")), ALONE) is None
+
+
 def test_a_removal_raises_one_chance() -> None:
     assert chances((READ, MINE), (DELETE, {"success": True})) == 1
 
