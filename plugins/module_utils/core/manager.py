@@ -281,10 +281,6 @@ class Manager:
         self.state = await self.js.until_verdict(self._stack.state)
         return self.state
 
-    def check_change(self, after: GovernorConfig, force: bool = False) -> None:
-        """Raises what ``hazards.check_change`` raises."""
-        check_change(self.state, after, self.js.server_version, self.js.server, force)
-
     @property
     def hazards(self) -> list[str]:
         """What is unsafe about it on this server, in sentences."""
