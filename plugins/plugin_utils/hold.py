@@ -113,7 +113,6 @@ class Hold:
     async def _campaign(self) -> None:
         request = self.request
         async with connected(request.settings) as js:
-            await load(request.governor, js)
             refused: asyncio.Future[Waiting] = asyncio.get_running_loop().create_future()
             teller = asyncio.ensure_future(self._tell(js, refused))
             try:
@@ -124,6 +123,10 @@ class Hold:
                     backoff=request.backoff,
                     on_refused=lambda waiting: None if refused.done() else refused.set_result(waiting),
                 ).start(request.holder, owner=request.owner, timeout=request.wait_timeout)
+            except UnknownGovernor:
+                # It knows which governors there are instead.
+                await load(request.governor, js)
+                raise
             finally:
                 teller.cancel()
             # From here on it is to be given back, also when closing the connection is cut short.
