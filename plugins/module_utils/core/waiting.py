@@ -10,20 +10,14 @@ import asyncio
 import contextlib
 import math
 from types import TracebackType
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from .backoff import Backoff
 from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
-from .line import Line, Queue
+from .line import Line
 from .lookout import Advice, Lookout
 from .place import Place
 from .stack import Stack
-
-if TYPE_CHECKING:
-    from nats.aio.client import Client
-
-    from .state import State
+from .watch import watch
 
 # Seconds between the tries of one who has no place in the line, and how often it looks for one.
 _TRY_EVERY = 0.25
@@ -31,10 +25,6 @@ _JOIN_EVERY = 5.0
 
 # A server that has just started may not answer a look yet: that is no reason to give up.
 _NOT_NOW = (NoVerdict, JetStreamUnavailable)
-
-# What was seen last over each connection of each governor (a domain and a name) and its line, and when. To count a line
-# of ten thousand is work for the server: where many join it together, not all of them need to ask how long it is.
-_seen: WeakKeyDictionary[Client, dict[tuple[str | None, str], tuple[State, Queue, float]]] = WeakKeyDictionary()
 
 
 class Waiting:
@@ -167,7 +157,7 @@ class Waiting:
 
     def _spared(self) -> bool:
         """Whether another, who waits over the same connection, has looked for this one too."""
-        seen = _seen.get(self._line.js.nc, {}).get((self._line.js.domain, self._line.name))
+        seen = watch(self._line).seen
         return seen is not None and self._lookout.told(*seen)
 
     async def _look(self) -> bool:
@@ -180,8 +170,7 @@ class Waiting:
             return False
         if queue is None:
             raise PlaceLost(f"Governor '{self._line.name}' has no line any more.")
-        seen = _seen.setdefault(self._line.js.nc, {})
-        seen[self._line.js.domain, self._line.name] = state, queue, self._timing.clock()
+        watch(self._line).seen = state, queue, self._timing.clock()
         advice = self._lookout.seen(state, queue)
         if advice is Advice.RAISE_CHANCES:
             await self._line.raise_chances(self._lookout.chances)

@@ -2,10 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who of those that wait in a line over one connection has the server tell whether the line is still there.
+"""What those that wait in a line over one connection do for each other: a long line is work for the server.
 
 When a line, its leader or the connection goes, all places that were had over the connection are gone: it is enough that
-a few of them notice. For each that listens the server goes through the whole line every few seconds.
+a few of them have the server tell whether it is still there, for each of whom it goes through the line every few
+seconds. And where many join together, not all of them need to ask how long the line is.
 """
 
 from __future__ import annotations
@@ -13,22 +14,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .line import Line
+from .line import Line, Queue
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from .place import Place
+    from .state import State
 
 # The first to come listen. When all of them have gone, another does in their stead.
 _LISTENERS = 5
 
 
 class Watch:
-    """The places in one line over one connection; ``over`` once they are gone."""
+    """The places in one line over one connection; ``over`` once they are gone.
+
+    ``seen``: what one of them saw last of the governor and the line, and when; None before the first look.
+    """
 
     def __init__(self) -> None:
         self.over = False
+        self.seen: tuple[State, Queue, float] | None = None
         self._listens: dict[Place, bool] = {}
 
     def join(self, place: Place) -> None:
