@@ -89,9 +89,9 @@ class Attempt:
 
     async def _try(self) -> int | None:
         if not self._recognised:
-            entry = await self._find_if_allowed()
-            if entry is not None:
-                return entry.seq
+            seq = await self._entered_before()
+            if seq is not None:
+                return seq
             self._renew()
         try:
             return await self._publish()
@@ -180,13 +180,19 @@ class Attempt:
     async def _find(self) -> Entry | None:
         return await self._stack.find(lambda entry: entry.token == self.token)
 
-    async def _find_if_allowed(self) -> Entry | None:
-        """Who may only enter and leave is none the worse off without."""
+    async def _entered_before(self) -> int | None:
+        """The sequence of the entry of a token that the server may have forgotten; None when there is none.
+
+        Who may only enter and leave is none the worse off without.
+        """
         try:
-            return await self._find()
+            if self._refused and not self._unanswered:
+                return await self.entered_after_all()
+            entry = await self._find()
         except PermissionRefused as exc:
             self._stack.js.logger.debug("%s", exc)
             return None
+        return entry.seq if entry is not None else None
 
     def _renew(self) -> None:
         self.token = _new_token()

@@ -61,6 +61,10 @@ def refused(time: FakeTime, stack: FakeStack, timeout: Optional[float], **option
     return caught.value
 
 
+async def nobody_asks(_wanted: Any) -> Optional[Entry]:
+    raise AssertionError("all entries were read")
+
+
 def another_leads_and_has_it(stack: FakeStack) -> None:
     """It has taken the last try as entry 2."""
 
@@ -121,6 +125,26 @@ def test_a_token_that_half_the_window_has_forgotten_is_looked_for_and_replaced()
     slot = start(time, stack, interval=61)
     assert slot.seq == 9
     assert len(set(stack.tokens)) == 3
+
+
+def test_a_token_that_its_only_leader_refused_is_not_looked_for() -> None:
+    """Thousands whose windows end while they wait would all read all entries."""
+    time = FakeTime()
+    stack = FakeStack(None, 9, state=a_state(2))
+    stack.find = nobody_asks  # type: ignore[method-assign]
+    slot = start(time, stack, interval=61)
+    assert (slot.seq, len(set(stack.tokens))) == (9, 2)
+
+
+def test_who_may_not_read_enters_with_a_new_token_after_the_window() -> None:
+    stack = FakeStack(None, 9, state=a_state(2))
+
+    async def refused_to_read() -> State:
+        raise PermissionRefused("may not read")
+
+    stack.in_touch = refused_to_read  # type: ignore[method-assign]
+    slot = start(FakeTime(), stack, interval=61, subject=SUBJECT)
+    assert (slot.seq, len(set(stack.tokens))) == (9, 2)
 
 
 def test_a_token_that_was_stored_all_the_same_is_found_after_its_window() -> None:
