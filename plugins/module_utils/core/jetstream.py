@@ -28,7 +28,7 @@ from .errors import (
     UnknownGovernor,
     from_server,
 )
-from .timing import Answer, Timing
+from .timing import Answer, Timing, begun
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -162,7 +162,7 @@ class JetStream:
         if not self.nc.is_connected:
             raise NotSent(f"{what}: the connection to NATS is lost{self._last_error()}.")
         before = self.nc.last_error
-        request = asyncio.ensure_future(self.nc.request(subject, payload, self.timeout, headers=headers))
+        request = begun(self.nc.request(subject, payload, self.timeout, headers=headers))
         refusals = _Refusals(request, lambda: self.look_for_refusal(subject, before, what))
         try:
             return await request

@@ -12,6 +12,8 @@ seconds, and does not know what the others have granted since.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Callable
@@ -167,8 +169,10 @@ class Stack:
             except EntryGone:
                 # In a cluster an earlier try may take effect only now.
                 return doomed
-            except NoVerdict as exc:
-                doomed = doomed if isinstance(exc, NotSent) else found
+            except NotSent:
+                raise
+            except (NoVerdict, asyncio.CancelledError):
+                doomed = found
                 raise
             return found
 
@@ -191,15 +195,17 @@ class Stack:
             except EntryGone:
                 # As in remove.
                 return asked
-            except NoVerdict as exc:
-                asked = asked or not isinstance(exc, NotSent)
+            except NotSent:
+                raise
+            except (NoVerdict, asyncio.CancelledError):
+                asked = True
                 raise
             return True
 
         return await self._freed(once)
 
     async def _freed(self, removal: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Carry a removal to its verdict, also when the caller is cancelled meanwhile, and tell the line."""
+        """Carry a removal to its verdict, and tell the line; when the caller is cancelled meanwhile, once more."""
 
         async def carried_out() -> Answer:
             removed = await self.js.until_verdict(removal)
@@ -207,7 +213,12 @@ class Stack:
                 await self._line.raise_chances(1)
             return removed
 
-        return await carried_through(carried_out())
+        try:
+            return await carried_out()
+        except asyncio.CancelledError:
+            with contextlib.suppress(GovernorError):
+                await carried_through(carried_out())
+            raise
 
     async def clear(self) -> int:
         """Remove the entries that there are now, and not those that come meanwhile; how many they were."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from .errors import ConnectionClosed, NotSent, NoVerdict
 
@@ -62,6 +63,13 @@ class Timing:
             if self.clock() >= deadline:
                 raise last
             await self.sleep(_RETRY_PAUSE)
+
+
+def begun(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+    """A task that has done what comes before its first wait already, where Python can: it saves a turn of the loop."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    return asyncio.ensure_future(work)
 
 
 async def carried_through(work: Awaitable[Answer]) -> Answer:

@@ -41,7 +41,7 @@ class Scripted(JetStream):
     async def call(self, verb: str, request: Optional[dict[str, Any]] = None, *, what: str) -> dict[str, Any]:
         expected, answer = cast("Any", self).script.pop(0)
         assert verb == expected, f"{what}: {request}"
-        if isinstance(answer, GovernorError):
+        if isinstance(answer, BaseException):
             raise answer
         return cast("dict[str, Any]", answer)
 
@@ -231,6 +231,18 @@ def test_giving_back_when_answers_get_lost() -> None:
 def test_what_was_not_sent_has_given_nothing_back() -> None:
     """It has expired, or was evicted, while the server was away."""
     assert given_back((DELETE, NotSent("the connection is lost")), (DELETE, EntryGone("gone"))) is False
+
+
+@pytest.mark.parametrize("then", [{"success": True}, EntryGone("gone")])
+def test_a_release_that_is_cancelled_is_done_once_more_and_tells_the_line(then: Any) -> None:
+    """The first request may have removed the entry or not: either way the slot is free now."""
+    nats = FakeNats()
+    for seq, reading in ((UNIQUE_FROM, []), (4, [(READ, MINE)])):
+        js = Scripted(*reading, (DELETE, asyncio.CancelledError()), *reading, (DELETE, then), nats=nats)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(Stack("g", js).give_back(seq, "mine"))
+        assert cast("Any", js).script == []
+    assert nats.count("$GOVERNOR.line.g") == 2
 
 
 def test_what_is_gone_after_a_try_without_an_answer_is_given_back() -> None:
