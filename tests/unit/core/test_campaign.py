@@ -131,7 +131,7 @@ def test_a_token_that_its_only_leader_refused_is_not_looked_for() -> None:
     """Thousands whose windows end while they wait would all read all entries."""
     time = FakeTime()
     stack = FakeStack(None, 9, state=a_state(2))
-    stack.find = nobody_asks  # type: ignore[method-assign]
+    stack.find = nobody_asks  # type: ignore[assignment,method-assign]
     slot = start(time, stack, interval=61)
     assert (slot.seq, len(set(stack.tokens))) == (9, 2)
 

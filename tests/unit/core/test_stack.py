@@ -16,7 +16,6 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.config imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     EntryGone,
-    GovernorError,
     NotOwner,
     NotSent,
     NoVerdict,
