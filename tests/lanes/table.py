@@ -23,6 +23,8 @@ NEWEST_ALONE = ("role_governed", "role_nats_server")
 """Integration targets that take long and stand on what all lines of ansible-core have passed."""
 AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "playbooks", "role_governors", *NEWEST_ALONE)
 """Those that the lines between the oldest and the newest go without."""
+OF_MODULES = ("connection", "governor_info", "governor_stream")
+"""Those of what runs on targets and hardly meets the controller: the line most like its neighbours goes without."""
 SOAK_SEEDS = ("17", "4")
 """Three replicas with a max_age; one replica in a cluster."""
 TESTS = "tests"
@@ -92,7 +94,7 @@ def lanes() -> list[Lane]:
         interop_lane(python),
         ansible_lane("2.16", ["3.10"], OLD_SERVER, weight=480, without=NEWEST_ALONE, interrupted=True),
         ansible_lane("2.19", ["3.11"], "newest", weight=300, sanity=True, without=AT_THE_ENDS),
-        ansible_lane("2.20", ["3.12"], "newest", weight=250, without=AT_THE_ENDS),
+        ansible_lane("2.20", ["3.12"], "newest", weight=150, without=(*AT_THE_ENDS, *OF_MODULES)),
         ansible_lane(
             "2.21",
             ["3.13", "3.12"],
