@@ -24,7 +24,7 @@ from ..plugin_utils.hold import Hold, Request
 from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.libraries import require_nats
 from ..plugin_utils.local_work import end_local_work
-from ..plugin_utils.play import run_id
+from ..plugin_utils.play import run_and_host
 from ..plugin_utils.wrapped import Wrapped
 
 GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
@@ -122,10 +122,11 @@ class ActionModule(ActionBase):
         # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
         holder = plain["holder"] or str(known["inventory_hostname"])
+        run, host = run_and_host(self._task, known, plain["run_id"])
         return Request(
             governor=check_name(plain["governor"]),
             holder=holder,
-            owner=owner_of(plain["run_id"] or run_id(known), holder),
+            owner=owner_of(run, holder, host),
             wait_timeout=parse_duration(plain["wait_timeout"], "wait_timeout"),
             interval=interval_seconds(plain["interval"]),
             backoff=backoff_policy(plain["backoff"]),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.play import play_facts, run_id
+from ..plugin_utils.play import play_facts, run_and_host
 
 
 class ActionModule(ActionBase):
@@ -21,10 +21,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
         args = dict(self._task.args)
-        if not args.get("holder") and not (args.get("state") == "evicted" and args.get("seq")):
+        # Only who takes a slot is given a name: what is to go must not be chosen by what nobody has asked for.
+        if (args.get("state") or "acquired") == "acquired" and not args.get("holder"):
             args["holder"] = known.get("inventory_hostname")
-        args["run_id"] = args.get("run_id") or run_id(known)
-        args["play"] = play_facts(self._task, known)
+        run_id, host = run_and_host(self._task, known, args.get("run_id"))
+        args["play"] = {"run_id": run_id, "host": host, **play_facts(self._task, known)}
         result.update(
             self._execute_module(
                 "jetstream.governor.governor_slot",

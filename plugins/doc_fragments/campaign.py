@@ -15,13 +15,15 @@ options:
     type: str
     required: true
   holder:
-    description: Who holds the slot, for people to read. C(inventory_hostname) by default.
+    description: Who holds the slot, for people to read. C(inventory_hostname) by default, where a slot is taken.
     type: str
   run_id:
     description:
-      - Together with the holder, the owner of the slot, who may release it. By default C(awx_job_id) where it is set,
-        else an id of this C(ansible-playbook) process.
-      - Set it to let one job take a slot and another give it back.
+      - The run that owns the slot and may release it. By default V(awx-<job id>@<controller>), from C(awx_job_id) and
+        the environment variable C(AWX_HOST), where there is such a job, else an id of this C(ansible-playbook) process.
+        Each host of such a run owns its own slots, unless the task has C(run_once).
+      - A run id that is given owns its slots as a whole, whatever host and run the task is of. Set it to let one job
+        take a slot and another give it back.
     type: str
   wait_timeout:
     description: How long to wait for a slot; V(0) to try once. The C(timeout) of the task counts the wait too.

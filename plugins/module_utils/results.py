@@ -34,6 +34,7 @@ def entry_result(entry: Entry, state: State) -> dict[str, Any]:
         "seq": entry.seq,
         "holder": entry.holder,
         "run_id": entry.run_id,
+        "host": entry.host or None,
         "acquired_at": format_time(entry.time),
         "age": round(entry.age(state.now), 3),
         "expires_at": format_time(entry.expires_at(state.config.max_age)),

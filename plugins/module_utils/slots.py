@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Callable
 
 from .campaign_options import backoff_policy, interval_seconds
@@ -16,13 +17,16 @@ from .core.durations import parse_duration
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import GIVE_BACK_PATIENCE, JetStream
-from .core.names import check_name, owner_of
-from .core.stack import Stack, must_be_owned_by
+from .core.names import check_name, check_run_id, owner_of, whose
+from .core.stack import Stack, must_be
 from .core.state import State
 from .governors import load
 from .guard import Play, danger
 
 Result = dict[str, Any]
+
+# So many of those who hold a slot are named, the oldest.
+_TOLD = 5
 
 
 class WouldDeadlock(GovernorError):
@@ -31,11 +35,18 @@ class WouldDeadlock(GovernorError):
 
 @dataclass(frozen=True)
 class Request:
-    """What the task asks for; times in seconds. ``play`` is None where nothing is known of a play."""
+    """What the task asks for; times in seconds.
+
+    ``holder`` is empty where none was given. ``run_id`` and ``host`` are whose slots are meant: of the run that was
+    given (``run_given``), or of the task's own, where ``host`` is empty for a slot of the whole run. ``play`` is None
+    where nothing is known of a play.
+    """
 
     governor: str
     holder: str
     run_id: str
+    run_given: bool
+    host: str
     seq: int | None
     wait_timeout: float
     interval: float | None
@@ -48,19 +59,38 @@ class Request:
 
     @property
     def owner(self) -> str:
-        return owner_of(self.run_id, self.holder)
+        return owner_of(self.run_id, self.holder, self.host)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which slots are meant: those that have all of these. None is any; an empty ``host`` is the whole run's."""
+
+    run_id: str | None
+    host: str | None
+    holder: str | None
+
+    def fits(self, entry: Entry) -> bool:
+        pairs = ((self.run_id, entry.run_id), (self.host, entry.host), (self.holder, entry.holder))
+        return all(mine is None or mine == theirs for mine, theirs in pairs)
+
+    def __str__(self) -> str:
+        parts = [f"holder '{self.holder}'"] if self.holder is not None else []
+        return ", ".join([whose(self.run_id, self.host), *parts] if self.run_id is not None else parts)
 
 
 async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], module: Any, js: JetStream) -> Result:
     """Do what the task's parameters ask for. Raises InvalidValue for those that no governor need be asked about."""
     params = module.params
-    seq, play = params["seq"], params["play"]
+    seq, play = params["seq"], dict(params["play"] or {})
     if seq is not None and seq < 1:
         raise InvalidValue(f"seq must be at least 1, not {seq}.")
     request = Request(
         governor=check_name(params["governor"]),
         holder=params["holder"] or "",
-        run_id=params["run_id"] or "",
+        run_id=check_run_id(play.pop("run_id", params["run_id"])),
+        run_given=bool(params["run_id"]),
+        host=play.pop("host", ""),
         seq=seq,
         wait_timeout=parse_duration(params["wait_timeout"], "wait_timeout"),
         interval=interval_seconds(params["interval"]),
@@ -96,24 +126,36 @@ async def acquire(js: JetStream, request: Request) -> Result:
 
 
 async def release(js: JetStream, request: Request) -> Result:
-    """By sequence or by owner; NotOwner for what is somebody else's."""
-    owned = must_be_owned_by(request.governor, request.owner)
-    return await _remove(js, request, lambda entry: entry.owner == request.owner, owned)
+    """What this host of this run holds, or the run that was given; NotOwner for a sequence that is somebody else's."""
+    host = None if request.run_given else request.host
+    wanted = Wanted(request.run_id, host, request.holder or None)
+    return await _remove(js, request, wanted, if_none=partial(_tell_who_holds, request, wanted))
 
 
 async def evict(js: JetStream, request: Request) -> Result:
-    """By sequence or by holder, whoever owns it."""
-    return await _remove(js, request, lambda entry: entry.holder == request.holder, lambda _entry: None)
+    """What has the sequence, holder and run id that were given, whoever owns it; NotOwner for another's sequence."""
+    run_id = request.run_id if request.run_given else None
+    if request.seq is None and not request.holder and run_id is None:
+        raise InvalidValue(
+            "state: evicted takes slots away from whoever holds them, so it needs seq, holder or run_id to say which; "
+            "where several are given, a slot must have all of them."
+        )
+    return await _remove(js, request, Wanted(run_id, None, request.holder or None))
 
 
 async def _remove(
-    js: JetStream, request: Request, wanted: Callable[[Entry], bool], check: Callable[[Entry], None]
+    js: JetStream, request: Request, wanted: Wanted, if_none: Callable[[list[Entry]], None] | None = None
 ) -> Result:
+    """``if_none`` is called with all entries where none of them is wanted; not where a sequence was given."""
     js = replace(js, patience=GIVE_BACK_PATIENCE)
     manager = await load(request.governor, js)
     now, stack = manager.state.now, Stack(request.governor, js)
+    check = must_be(request.governor, wanted.fits, str(wanted))
     if request.seq is None:
-        doomed = [entry for entry in await stack.entries() if wanted(entry)]
+        entries = await stack.entries()
+        doomed = [entry for entry in entries if wanted.fits(entry)]
+        if if_none and not doomed:
+            if_none(entries)
     else:
         found = await stack.entry(request.seq)
         doomed = [found] if found is not None else []
@@ -135,6 +177,24 @@ async def _remove(
     }
 
 
+def _tell_who_holds(request: Request, wanted: Wanted, entries: list[Entry]) -> None:
+    """Nothing was released: warn where that is likely a slip.
+
+    That is where something was named, and where the run holds slots as a whole and this is one of its hosts, or the
+    other way round. In check mode the task that would have taken the slot took none.
+    """
+    named = request.holder or request.run_given
+    others = any(entry.run_id == wanted.run_id and bool(entry.host) != bool(wanted.host) for entry in entries)
+    if not entries or request.check_mode or not (named or others):
+        return
+    oldest = ", ".join(f"'{entry.shown}' ({entry.whose})" for entry in entries[:_TOLD])
+    more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
+    request.warn(
+        f"Governor '{request.governor}' has no slot of {wanted}, so none was released. Its slots are held by "
+        f"{oldest}{more}."
+    )
+
+
 def _guard(request: Request, limit: int) -> None:
     # One try never waits, so it cannot deadlock.
     if request.guard == "off" or request.play is None or not request.wait_timeout:
@@ -149,7 +209,7 @@ def _guard(request: Request, limit: int) -> None:
 
 def _acquired(request: Request, state: State, entry: Entry | None, changed: bool) -> Result:
     expires = entry.expires_at(state.config.max_age) if entry else None
-    entering = {"holder": request.holder, "run_id": request.run_id}
+    entering = {"holder": request.holder, "run_id": request.run_id, "host": request.host or None}
     return {
         "changed": changed,
         "acquired": True,
@@ -192,4 +252,4 @@ def _not_acquired(request: Request, timeout: WaitTimeout) -> Result:
 
 
 def _holder(entry: Entry) -> Result:
-    return {"holder": entry.holder, "run_id": entry.run_id}
+    return {"holder": entry.holder, "run_id": entry.run_id, "host": entry.host or None}

@@ -158,6 +158,10 @@ governors:
           description: The run that may release it; null when a Go client made the entry.
           type: str
           sample: ctl1-4711x8f3k2
+        host:
+          description: The host of that run which may; null where the slot is the whole run's, and for Go clients.
+          type: str
+          sample: db01
         acquired_at:
           description: Since when (UTC).
           type: str

@@ -13,7 +13,8 @@ description:
   - A holder takes a slot, waiting until there is one, works in the tasks that follow, and gives it back. However many
     hosts, runs and controllers do so, no more than the governor's limit work at once.
   - The governor must exist; M(jetstream.governor.governor_stream) creates it.
-  - A slot belongs to its owner, the run and the holder together. Taking it again in the same run changes nothing.
+  - A slot belongs to its owner, a host of a run. Where the task has C(run_once), and where O(run_id) is given, it is
+    the whole run's. Taking it again for the same owner and O(holder) changes nothing. The holder is for people to read.
   - When a slot is never given back, O(governor) lets so many holders through per C(max_age) of the governor. That is a
     supported use, for example for at most ten reports per hour.
 author:
@@ -27,7 +28,7 @@ attributes:
   action:
     description: Has an action plugin of the same name, which runs on the controller.
     support: full
-    details: It fills in O(holder) and O(run_id), and tells the module of the play, for O(guard).
+    details: It fills in the O(holder) of who takes a slot, and tells the module of the run, its play and host.
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
@@ -43,10 +44,12 @@ attributes:
 options:
   state:
     description:
-      - V(acquired) takes a slot, unless this owner has one already.
-      - V(released) gives back what this owner holds, or the slot O(seq) if it is this owner's.
-      - V(evicted) removes the slot O(seq), or all slots of O(holder), whoever owns them.
-        Their holders do not learn of it.
+      - V(acquired) takes a slot, unless this owner has one already under this O(holder).
+      - V(released) gives back what this owner holds, or all that the run holds whose O(run_id) is given. Where
+        O(holder) or O(seq) is given, it gives back that alone, and refuses a O(seq) that is somebody else's. Where
+        nothing is held under a O(holder) or O(run_id) that is given, it warns, and says who holds slots.
+      - V(evicted) removes slots, whoever owns them. It needs O(seq), O(holder) or O(run_id), and a slot must have all
+        that are given. Their holders do not learn of it.
     type: str
     choices: [acquired, released, evicted]
     default: acquired
@@ -70,9 +73,18 @@ options:
     choices: ['fail', 'warn', 'off']
     default: fail
   play:
-    description: What O(guard) needs to know of the play. The action plugin fills it in; it is not to be set.
+    description:
+      - What the module needs to know of the run and its play. The action plugin fills it in; it is not to be set.
     type: dict
     suboptions:
+      run_id:
+        description: The run whose slot it is.
+        type: str
+        required: true
+      host:
+        description: The host whose slot it is; empty for the whole run.
+        type: str
+        required: true
       strategy:
         description: The strategy's name.
         type: str
@@ -167,6 +179,10 @@ slot:
       description: The run that may release it.
       type: str
       sample: ctl1-4711x8f3k2
+    host:
+      description: The host of that run which may; null where the slot is the whole run's.
+      type: str
+      sample: db01
     acquired_at:
       description: Since when (UTC, by the server's clock).
       type: str
@@ -212,7 +228,7 @@ removed:
   returned: when O(state=released) or O(state=evicted)
   type: list
   elements: dict
-  sample: [{seq: 1795510800000042, holder: db01, run_id: ctl1-4711x8f3k2, held: 41.234}]
+  sample: [{seq: 1795510800000042, holder: db01, run_id: ctl1-4711x8f3k2, host: db01, held: 41.234}]
 """
 
 from functools import partial
@@ -236,6 +252,8 @@ def main() -> None:
             "play": {
                 "type": "dict",
                 "options": {
+                    "run_id": {"type": "str", "required": True},
+                    "host": {"type": "str", "required": True},
                     "strategy": {"type": "str", "required": True},
                     "batch": {"type": "int", "required": True},
                     "forks": {"type": "int", "required": True},

@@ -19,7 +19,8 @@ from ..module_utils.connection import connected
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
-from ..module_utils.core.stack import Stack, must_be_owned_by
+from ..module_utils.core.names import split_owner
+from ..module_utils.core.stack import Stack, must_be
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import Settings, redact, resolve
 from .ledger import Ledger, Place, Row
@@ -83,7 +84,7 @@ class _Returns:
                 entries = {}
             for row in rows:
                 entry = entries.get(row.seq or 0)
-                if entry is None or entry.owner != row.owner or not await _remove(stack, entry):
+                if entry is None or split_owner(entry.owner) != row.owner or not await _remove(stack, entry):
                     row.is_held, row.note = False, "lost"
                     continue
                 row.is_held, row.held, row.note = False, entry.age(now), "given back at the end"
@@ -109,7 +110,7 @@ class _Returns:
 
 
 async def _remove(stack: Stack, entry: Entry) -> Entry | None:
-    return await stack.remove(entry.seq, must_be_owned_by(stack.name, entry.owner or ""))
+    return await stack.remove(entry.seq, must_be(stack.name, lambda now: now.owner == entry.owner, "this run"))
 
 
 def _settings(place: Place) -> Settings:

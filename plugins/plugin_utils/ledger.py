@@ -13,7 +13,7 @@ from typing import Any
 
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
-from ..module_utils.core.names import owner_of
+from ..module_utils.core.names import Owner
 from ..module_utils.options import CONNECTION_OPTIONS
 
 GOVERNED = "jetstream.governor.governed"
@@ -67,7 +67,7 @@ class Row:
     held: float | None = None
     seq: int | None = None
     note: str = ""
-    owner: str = ""
+    owner: Owner | None = None
     place: Place | None = None
     is_held: bool = False
     borrowed: bool = False
@@ -178,7 +178,7 @@ class Ledger:
 
     def _taken(self, event: Event, slot: Mapping[str, Any]) -> None:
         governor, seq = str(slot["governor"]), int(slot["seq"])
-        owner = owner_of(str(slot["run_id"]), str(slot["holder"]))
+        owner = _owner(slot)
         held = {(row.governor, row.seq, row.owner) for row in self.rows if row.is_held}
         if (governor, seq, owner) in held or (governor, seq) in self._kept:
             # Taken again: nothing has changed.
@@ -202,7 +202,7 @@ class Ledger:
 
     def _removed(self, event: Event) -> None:
         for removed in event.result.get("removed") or []:
-            owner = f"{removed['run_id']}/{removed['holder']}"
+            owner = _owner(removed)
             for row in reversed(self.rows):
                 same = (row.governor, row.seq, row.owner) == (event.args.get("governor"), removed["seq"], owner)
                 if row.is_held and same:
@@ -220,6 +220,11 @@ class Ledger:
         if place not in self.places:
             self.places.append(place)
         return place
+
+
+def _owner(told: Mapping[str, Any]) -> Owner:
+    """Of a slot, as governor_slot tells of it; its ``run_id`` and ``host`` are null where there is none."""
+    return Owner(str(told["run_id"] or ""), str(told["host"] or ""), str(told["holder"]))
 
 
 def _shown(seconds: float | None) -> str:

@@ -69,7 +69,7 @@ async def test_entries_come_oldest_first_with_all_that_they_carry(server: NatsSe
         entries = await manager.entries()
         assert [entry.seq for entry in entries] == [slot.seq for slot in slots]
         assert [entry.holder for entry in entries] == holders
-        assert [entry.owner for entry in entries] == [f"läuf/{holder}" for holder in holders]
+        assert [entry.owner for entry in entries] == [f"läuf//{holder}" for holder in holders]
         assert [entry.run_id for entry in entries] == ["läuf"] * 3
         assert [entry.token for entry in entries] == [slot.token for slot in slots]
         assert entries == [await slot.entry() for slot in slots]

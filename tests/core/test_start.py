@@ -31,7 +31,7 @@ async def test_start_and_finish(server: NatsServer, name: str) -> None:
         governor = Governor(name, nc)
         assert governor.connection is nc
         slot = await governor.start("web01", owner=owner_of("r", "web01"))
-        assert (slot.holder, slot.owner, slot.governor) == ("web01", "r/web01", name)
+        assert (slot.holder, slot.owner, slot.governor) == ("web01", "r//web01", name)
         assert slot.seq == manager.state.last_seq + 1
         assert slot.attempts == 1
         assert 0 <= slot.waited < 5
@@ -170,7 +170,7 @@ async def test_a_holder_is_stored_as_it_is(server: NatsServer, name: str, holder
         slot = await Governor(name, nc).start(holder, owner=owner_of("r", holder), timeout=0)
         entry = await slot.entry()
         assert entry is not None
-        assert (entry.holder, entry.owner) == (holder, f"r/{holder}")
+        assert (entry.holder, entry.owner) == (holder, f"r//{holder}")
         assert await slot.finish() is True
 
 

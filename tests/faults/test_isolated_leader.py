@@ -39,6 +39,8 @@ def request(governor: str, holder: str, run_id: str) -> Request:
         governor=governor,
         holder=holder,
         run_id=run_id,
+        run_given=False,
+        host=holder,
         seq=None,
         wait_timeout=PATIENT,
         interval=None,

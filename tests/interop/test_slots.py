@@ -14,7 +14,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.entry impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone, NotOwner, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, must_be
 from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError
 
@@ -61,7 +61,7 @@ async def test_python_cannot_release_what_choria_holds(choria: Choria, name: str
             seq = held.opening["seq"]
 
             with pytest.raises(NotOwner, match="it carries no owner"):
-                await Stack(name, JetStream(nc)).remove(seq, must_be_owned_by(name, "run/web01"))
+                await Stack(name, JetStream(nc)).remove(seq, must_be(name, lambda entry: entry.run_id == "run", "run"))
 
             assert [entry.seq for entry in await manager.entries()] == [seq]
             assert await held.go_on() == {"finished": True}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .names import split_owner
+from .names import split_owner, whose
 
 OWNER_HEADER = "Governor-Owner"
 TOKEN_HEADER = "Governor-Token"  # noqa: S105  # the name of a header
@@ -43,7 +43,21 @@ class Entry:
 
     @property
     def run_id(self) -> str | None:
-        return split_owner(self.owner)[0]
+        """None where the entry carries no owner."""
+        owner = split_owner(self.owner)
+        return owner.run_id if owner else None
+
+    @property
+    def host(self) -> str | None:
+        """Empty where the slot is the whole run's, None where the entry carries no owner."""
+        owner = split_owner(self.owner)
+        return owner.host if owner else None
+
+    @property
+    def whose(self) -> str:
+        """Of which run and host it is, for sentences."""
+        owner = split_owner(self.owner)
+        return whose(owner.run_id, owner.host) if owner else "it carries no owner, as entries of Go clients"
 
     @property
     def shown(self) -> str:

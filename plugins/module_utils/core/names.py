@@ -11,6 +11,8 @@ The governor's forms are Choria's: stream ``GOVERNOR_<name>``, subject ``$GOVERN
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .errors import InvalidValue
 
 STREAM_PREFIX = "GOVERNOR_"
@@ -83,19 +85,41 @@ def line_subject(name: str) -> str:
     return f"{_LINE_SUBJECTS}{check_name(name)}"
 
 
-def owner_of(run_id: str, holder: str) -> str:
-    """Who may release a slot: ``<run id>/<holder>``."""
+def check_run_id(run_id: str) -> str:
+    """A run id: a label without slashes, so that an owner can be taken apart again."""
     if "/" in check_label(run_id, "A run id"):
         raise InvalidValue(f"A run id must not contain a slash, as {_shown(run_id)} does.")
-    return f"{run_id}/{check_label(holder, 'A holder')}"
+    return run_id
 
 
-def split_owner(owner: str | None) -> tuple[str | None, str | None]:
-    """(run id, holder) of an owner; (None, None) of an entry that carries none, as those of Go clients."""
-    if not owner or "/" not in owner:
-        return None, None
-    run_id, _slash, holder = owner.partition("/")
-    return run_id, holder
+class Owner(NamedTuple):
+    """Who may release a slot. ``host`` is empty where the slot is the whole run's; ``holder`` is for people to read."""
+
+    run_id: str
+    host: str
+    holder: str
+
+
+def owner_of(run_id: str, holder: str, host: str = "") -> str:
+    """An Owner as it is written: ``<run id>/<host>/<holder>``; ``/`` and ``%`` of the host are ``%2F`` and ``%25``."""
+    if host:
+        host = check_label(host, "A host's name").replace("%", "%25").replace("/", "%2F")
+    return f"{check_run_id(run_id)}/{host}/{check_label(holder, 'A holder')}"
+
+
+def split_owner(owner: str | None) -> Owner | None:
+    """The reverse of owner_of; None for an entry that carries no owner, as those of Go clients."""
+    if not owner or owner.count("/") < 2:
+        return None
+    run_id, host, holder = owner.split("/", 2)
+    return Owner(run_id, host.replace("%2F", "/").replace("%25", "%"), holder)
+
+
+def whose(run_id: str, host: str | None) -> str:
+    """For sentences. A ``host`` that is None is any, an empty one none: the whole run's."""
+    if host is None:
+        return f"run '{run_id}'"
+    return f"host '{host}' of run '{run_id}'" if host else f"the whole run '{run_id}'"
 
 
 def _check_token(name: str, what: str, longest: int) -> str:

@@ -310,22 +310,21 @@ def must_have(governor: str, token: str) -> Callable[[Entry], None]:
     return check
 
 
-def must_be_owned_by(governor: str, owner: str) -> Callable[[Entry], None]:
-    """A check for ``Stack.remove``: raises NotOwner for what another owner holds."""
+def must_be(governor: str, wanted: Callable[[Entry], bool], asker: str) -> Callable[[Entry], None]:
+    """A check for ``Stack.remove``: raises NotOwner for what is not wanted; ``asker`` is whose it would be."""
 
     def check(entry: Entry) -> None:
-        if entry.owner != owner:
-            raise NotOwner(_not_yours(governor, entry, f"'{owner}'"))
+        if not wanted(entry):
+            raise NotOwner(_not_yours(governor, entry, asker))
 
     return check
 
 
 def _not_yours(governor: str, entry: Entry, asker: str) -> str:
-    owner = f"its owner is '{entry.owner}'" if entry.owner else "it carries no owner, as entries of Go clients"
     again = (
         "" if entry.seq >= UNIQUE_FROM else "Sequences count from 1 again where a governor is deleted and made anew. "
     )
     return (
-        f"Slot {entry.seq} of governor '{governor}' is held by '{entry.shown}' ({owner}), not by {asker}: it was not "
-        f"released. {again}To remove it whoever owns it, evict it."
+        f"Slot {entry.seq} of governor '{governor}' is held by '{entry.shown}' ({entry.whose}), not by {asker}: it was "
+        f"not removed. {again}To remove it whoever owns it, evict it by its sequence alone."
     )

@@ -244,7 +244,11 @@ def a_state(active: int = 0, limit: int = 2, leader: Optional[str] = None, **res
 
 def an_entry(seq: int, holder: str, age: float) -> Entry:
     return Entry(
-        seq, holder, f"r/{holder}", f"token-{seq}", datetime.fromtimestamp(NOON.timestamp() - age, timezone.utc)
+        seq,
+        holder,
+        f"r/{holder}/{holder}",
+        f"token-{seq}",
+        datetime.fromtimestamp(NOON.timestamp() - age, timezone.utc),
     )
 
 

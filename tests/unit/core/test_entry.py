@@ -31,9 +31,9 @@ def message(body: bytes, headers: Optional[dict[str, str]] = None, **rest: Any) 
 
 
 def test_an_entry_of_ours() -> None:
-    entry = Entry.from_message(message("wéb01".encode(), entry_headers("läuf/wéb01", "t-1")))
-    assert entry == Entry(seq=7, holder="wéb01", owner="läuf/wéb01", token="t-1", time=NOON)
-    assert entry.run_id == "läuf"
+    entry = Entry.from_message(message("wéb01".encode(), entry_headers("läuf/wéb/wéb01", "t-1")))
+    assert entry == Entry(seq=7, holder="wéb01", owner="läuf/wéb/wéb01", token="t-1", time=NOON)
+    assert (entry.run_id, entry.host, entry.whose) == ("läuf", "wéb", "host 'wéb' of run 'läuf'")
 
 
 def test_the_headers_of_an_entry() -> None:
@@ -43,7 +43,7 @@ def test_the_headers_of_an_entry() -> None:
 
 def test_an_entry_of_a_go_client_has_no_headers() -> None:
     entry = Entry.from_message(message(b"node1"))
-    assert (entry.holder, entry.owner, entry.token, entry.run_id) == ("node1", None, None, None)
+    assert (entry.holder, entry.owner, entry.token, entry.run_id, entry.host) == ("node1", None, None, None, None)
 
 
 def test_foreign_headers_and_colons_in_values() -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
@@ -21,6 +23,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.names impo
     owner_of,
     split_owner,
     stream_name,
+    whose,
 )
 
 
@@ -119,15 +122,30 @@ def test_bad_labels(label: str, sentence: str) -> None:
     assert str(caught.value) == sentence
 
 
-@pytest.mark.parametrize(("run_id", "holder"), [("r1", "web01"), ("r1", "a/b"), ("läuf", "wéb")])
-def test_an_owner_is_taken_apart_as_it_was_put_together(run_id: str, holder: str) -> None:
-    assert owner_of(run_id, holder) == f"{run_id}/{holder}"
-    assert split_owner(owner_of(run_id, holder)) == (run_id, holder)
+@pytest.mark.parametrize(
+    ("run_id", "host", "holder", "written"),
+    [
+        ("r1", "", "web01", "r1//web01"),
+        ("r1", "web01", "web01", "r1/web01/web01"),
+        ("r1", "", "a/b", "r1//a/b"),
+        ("läuf", "wéb", "deploy of shop", "läuf/wéb/deploy of shop"),
+        ("awx-7@ctl1.example.org", "a/b", "/", "awx-7@ctl1.example.org/a%2Fb//"),
+        ("100%", "50%2F%25/", "%2F", "100%/50%252F%2525%2F/%2F"),
+    ],
+)
+def test_an_owner_is_taken_apart_as_it_was_put_together(run_id: str, host: str, holder: str, written: str) -> None:
+    assert owner_of(run_id, holder, host) == written
+    assert split_owner(written) == (run_id, host, holder)
 
 
-@pytest.mark.parametrize("owner", [None, "", "no slash"])
-def test_what_carries_no_owner(owner: str) -> None:
-    assert split_owner(owner) == (None, None)
+@pytest.mark.parametrize("owner", [None, "", "no slash", "one/slash"])
+def test_what_carries_no_owner(owner: Optional[str]) -> None:
+    assert split_owner(owner) is None
+
+
+def test_whose_a_slot_is_in_sentences() -> None:
+    assert whose("r1", "web01") == "host 'web01' of run 'r1'"
+    assert (whose("r1", ""), whose("r1", None)) == ("the whole run 'r1'", "run 'r1'")
 
 
 def test_bad_owners() -> None:
@@ -137,3 +155,5 @@ def test_bad_owners() -> None:
         owner_of("", "web01")
     with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
         owner_of("r1", "")
+    with pytest.raises(InvalidValue, match=r"^A host's name must be printable and on one line, not 'web\\n1'\.$"):
+        owner_of("r1", "web01", "web\n1")

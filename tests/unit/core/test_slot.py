@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NotOwner, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import UNIQUE_FROM, must_be_owned_by
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import UNIQUE_FROM, must_be
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     NOON,
     FakeStack,
@@ -111,23 +111,22 @@ def test_the_context_manager_gives_the_slot_back_also_after_an_exception() -> No
 @pytest.mark.parametrize(
     ("owner", "said"),
     [
-        ("other/web01", "(its owner is 'other/web01')"),
+        ("other//web01", "(the whole run 'other')"),
+        ("other/web01/nightly", "(host 'web01' of run 'other')"),
         (None, "(it carries no owner, as entries of Go clients)"),
         ("", "(it carries no owner, as entries of Go clients)"),
     ],
 )
 def test_who_may_release_by_owner(owner: Optional[str], said: str) -> None:
-    check = must_be_owned_by("g", "mine/web01")
-    check(Entry(4, "web01", "mine/web01", "t", NOON))
+    check = must_be("g", lambda entry: entry.run_id == "mine", "run 'mine'")
+    check(Entry(4, "web01", "mine/web01/web01", "t", NOON))
     with pytest.raises(NotOwner) as caught:
         check(Entry(4, "web01", cast("str", owner), "t", NOON))
-    assert str(caught.value).startswith(
-        f"Slot 4 of governor 'g' is held by 'web01' {said}, not by 'mine/web01': it was"
-    )
+    assert str(caught.value).startswith(f"Slot 4 of governor 'g' is held by 'web01' {said}, not by run 'mine': it was")
 
 
 @pytest.mark.parametrize(("seq", "said"), [(4, True), (UNIQUE_FROM, False)])
 def test_that_a_sequence_may_be_used_twice_is_told_where_it_may(seq: int, said: bool) -> None:
     with pytest.raises(NotOwner) as caught:
-        must_be_owned_by("g", "mine/web01")(Entry(seq, "web01", "other/web01", "t", NOON))
+        must_be("g", lambda _entry: False, "mine")(Entry(seq, "web01", "other//web01", "t", NOON))
     assert ("Sequences count from 1 again" in str(caught.value)) is said

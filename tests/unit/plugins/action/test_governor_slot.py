@@ -16,7 +16,7 @@ from ansible_collections.jetstream.governor.plugins.action.governor_slot import 
 from ansible_collections.jetstream.governor.plugins.plugin_utils.play import run_id
 
 TASK_VARS = {"inventory_hostname": "web01", "ansible_play_batch": ["web01", "web02"], "ansible_forks": 5}
-PLAY = {"strategy": "linear", "batch": 2, "forks": 5, "throttle": 0}
+PLAY = {"run_id": run_id({}), "host": "web01", "strategy": "linear", "batch": 2, "forks": 5, "throttle": 0}
 ANSWER = {"changed": True, "acquired": True}
 
 
@@ -68,7 +68,6 @@ def test_holder_run_and_play_are_filled_in() -> None:
         "governor": "g",
         "wait_timeout": "10s",
         "holder": "web01",
-        "run_id": run_id({}),
         "play": PLAY,
     }
 
@@ -76,46 +75,43 @@ def test_holder_run_and_play_are_filled_in() -> None:
 @pytest.mark.parametrize("empty", [None, ""])
 def test_an_empty_value_is_filled_in(empty: Any) -> None:
     args = sent({"governor": "g", "holder": empty, "run_id": empty})
-    assert (args["holder"], args["run_id"]) == ("web01", run_id({}))
+    assert (args["holder"], args["play"]) == ("web01", PLAY)
 
 
 def test_what_is_given_stays() -> None:
     args = sent({"governor": "g", "holder": "nightly", "run_id": "workflow-1"}, {"awx_job_id": 7})
     assert (args["holder"], args["run_id"]) == ("nightly", "workflow-1")
+    assert (args["play"]["run_id"], args["play"]["host"]) == ("workflow-1", "")
 
 
-def test_under_awx_the_job_is_the_run() -> None:
-    assert sent({"governor": "g"}, {"awx_job_id": 7})["run_id"] == "awx-7"
+def test_under_awx_the_job_is_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWX_HOST", "https://ctl1.example.org")
+    assert sent({"governor": "g"}, {"awx_job_id": 7})["play"]["run_id"] == "awx-7@ctl1.example.org"
 
 
 @pytest.mark.parametrize("state", ["released", "evicted"])
-def test_without_a_sequence_the_holder_says_whose_slot_goes(state: str) -> None:
-    assert sent({"governor": "g", "state": state})["holder"] == "web01"
+@pytest.mark.parametrize("given", [{}, {"seq": 7}, {"holder": "db01"}, {"run_id": "r", "seq": 7, "holder": "db01"}])
+def test_what_is_to_go_is_chosen_by_what_the_task_says_alone(state: str, given: dict[str, Any]) -> None:
+    args = sent({"governor": "g", "state": state, **given})
+    del args["play"]
+    assert args == {"governor": "g", "state": state, **given}
 
 
-def test_a_release_by_sequence_tells_the_owner() -> None:
-    args = sent({"governor": "g", "state": "released", "seq": 7})
-    assert (args["holder"], args["seq"], args["run_id"]) == ("web01", 7, run_id({}))
-
-
-def test_an_eviction_by_sequence_is_of_whoever_has_it() -> None:
-    assert "holder" not in sent({"governor": "g", "state": "evicted", "seq": 7})
-
-
-def test_an_eviction_by_sequence_and_holder_keeps_both() -> None:
-    args = sent({"governor": "g", "state": "evicted", "seq": 7, "holder": "db01"})
-    assert (args["holder"], args["seq"]) == ("db01", 7)
+def test_a_task_that_runs_once_is_of_no_host() -> None:
+    assert sent({"governor": "g"}, run_once=True)["play"]["host"] == ""
+    free = SimpleNamespace(strategy="free")
+    assert sent({"governor": "g"}, run_once=True, get_play=lambda: free)["play"]["host"] == "web01"
 
 
 def test_the_play_is_told_as_it_is() -> None:
     free = {"get_play": lambda: SimpleNamespace(strategy="free"), "throttle": 3}
     told = sent({"governor": "g"}, {"ansible_play_batch": ["a", "b", "c"], "ansible_forks": 2}, **free)
-    assert told["play"] == {"strategy": "free", "batch": 3, "forks": 2, "throttle": 3}
+    assert told["play"] == {**PLAY, "strategy": "free", "batch": 3, "forks": 2, "throttle": 3}
     assert sent({"governor": "g"}, run_once=True)["play"]["batch"] == 1
 
 
 def test_a_play_cannot_be_made_up_by_the_task() -> None:
-    assert sent({"governor": "g", "play": {"strategy": "host_pinned"}})["play"] == PLAY
+    assert sent({"governor": "g", "play": {"strategy": "host_pinned", "host": "h9"}})["play"] == PLAY
 
 
 def test_the_task_itself_is_not_changed() -> None:

@@ -183,7 +183,7 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(slots, "load", load)
     monkeypatch.setattr(Stack, "find", find)
-    request = SimpleNamespace(governor="g", holder="web01", run_id="r", owner="r/web01")
+    request = SimpleNamespace(governor="g", holder="web01", run_id="r", host="web01", owner="r/web01/web01")
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
     assert set(documented) == {*held, "holders", "removed"} - {"changed", "diff"}

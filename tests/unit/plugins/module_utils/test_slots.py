@@ -27,26 +27,28 @@ UNREACHABLE = JetStream(nc=cast("Any", None))
 DEFAULTS: dict[str, Any] = {
     "governor": "g",
     "holder": "web01",
-    "run_id": "r",
+    "run_id": None,
     "seq": None,
     "wait_timeout": "5m",
     "interval": "250ms",
     "backoff": None,
     "on_timeout": "fail",
     "guard": "fail",
-    "play": None,
+    "play": {"run_id": "r", "host": "web01", "strategy": "linear", "batch": 1, "forks": 5, "throttle": 0},
 }
 REQUEST = Request(
     governor="g",
     holder="web01",
     run_id="r",
+    run_given=False,
+    host="web01",
     seq=None,
     wait_timeout=300.0,
     interval=0.25,
     backoff=None,
     continue_on_timeout=False,
     guard="fail",
-    play=None,
+    play=Play("linear", batch=1, forks=5, throttle=0),
     check_mode=True,
     warn=lambda _text: None,
 )
@@ -92,12 +94,22 @@ def test_a_request_by_default() -> None:
 
 
 def test_a_request_with_everything() -> None:
-    play = {"strategy": "free", "batch": 3, "forks": 5, "throttle": 0}
+    play = {"run_id": "workflow 1", "host": "", "strategy": "free", "batch": 3, "forks": 5, "throttle": 0}
     request = request_of(
-        seq=7, wait_timeout="0", interval="2", backoff=["FiveSec"], on_timeout="continue", guard="off", play=play
+        run_id="workflow 1",
+        seq=7,
+        wait_timeout="0",
+        interval="2",
+        backoff=["FiveSec"],
+        on_timeout="continue",
+        guard="off",
+        play=play,
     )
     assert request == replace(
         REQUEST,
+        run_id="workflow 1",
+        run_given=True,
+        host="",
         seq=7,
         wait_timeout=0.0,
         interval=2.0,
@@ -108,10 +120,9 @@ def test_a_request_with_everything() -> None:
     )
 
 
-def test_the_owner_is_the_run_and_the_holder() -> None:
-    assert REQUEST.owner == "r/web01"
-    with pytest.raises(InvalidValue, match=r"^A run id must not contain a slash, as 'a/b' does\.$"):
-        str(replace(REQUEST, run_id="a/b").owner)
+def test_the_owner_is_the_host_of_the_run() -> None:
+    assert REQUEST.owner == "r/web01/web01"
+    assert replace(REQUEST, host="", holder="deploy of shop").owner == "r//deploy of shop"
     with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
         str(replace(REQUEST, holder="").owner)
 
@@ -146,6 +157,12 @@ def test_a_wrong_sequence(seq: int) -> None:
     assert refusal_of(seq=seq) == f"seq must be at least 1, not {seq}."
 
 
+def test_a_wrong_run_id() -> None:
+    play = {**DEFAULTS["play"], "run_id": "a/b", "host": ""}
+    assert refusal_of(run_id="a/b", play=play) == "A run id must not contain a slash, as 'a/b' does."
+    assert refusal_of(play=None) == "A run id must not be empty."
+
+
 def test_a_wrong_governor() -> None:
     assert refusal_of(governor="a.b").startswith("A governor's name must be printable, without blanks, dots, ")
 
@@ -153,7 +170,7 @@ def test_a_wrong_governor() -> None:
 def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the guard would say: there is nothing to wait for."""
     request = replace(REQUEST, play=DEADLOCK)
-    entering = {"holder": "web01", "run_id": "r"}
+    entering = {"holder": "web01", "run_id": "r", "host": "web01"}
     assert acquired(monkeypatch, request, an_entry(3, "db01", 9), an_entry(4, "web01", 5)) == {
         "changed": False,
         "acquired": True,
@@ -174,9 +191,19 @@ def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+def test_a_slot_that_another_host_holds_under_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared holder is no shared slot: the cap would not hold."""
+    shop = replace(REQUEST, holder="deploy of shop")
+    theirs = replace(an_entry(3, shop.holder, 9), owner=replace(shop, host="web02").owner)
+    mine = replace(an_entry(4, shop.holder, 5), owner=shop.owner)
+    assert acquired(monkeypatch, shop, theirs)["changed"] is True
+    assert acquired(monkeypatch, shop, theirs, mine)["slot"]["seq"] == 4
+    assert acquired(monkeypatch, replace(shop, host=""), theirs, mine)["changed"] is True
+
+
 def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     result = acquired(monkeypatch, REQUEST, an_entry(1, "db01", 9))
-    entering = {"holder": "web01", "run_id": "r"}
+    entering = {"holder": "web01", "run_id": "r", "host": "web01"}
     assert (result["changed"], result["acquired"], result["active"], result["attempts"]) == (True, True, 2, 0)
     assert result["slot"] == {
         "governor": "g",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.plugin_utils.ledger import (
@@ -20,7 +20,7 @@ RUN = "ctl-1"
 
 
 def taken(seq: int, host: str = "h1", run_id: str = RUN, **more: Any) -> dict[str, Any]:
-    slot = {"governor": "up", "seq": seq, "holder": host, "run_id": run_id}
+    slot = {"governor": "up", "seq": seq, "holder": host, "run_id": run_id, "host": host}
     return {"acquired": True, "slot": slot, "waited": 1.25, **more}
 
 
@@ -30,8 +30,10 @@ def event(
     return Event(action, host, "a task", {"governor": "up", **(args or {})}, result, skipped=skipped)
 
 
-def release(seq: int, held: float = 3.0, state: str = "released", run_id: str = RUN) -> Event:
-    removed = [{"seq": seq, "holder": "h1", "run_id": run_id, "held": held}]
+def release(
+    seq: int, held: float = 3.0, state: str = "released", run_id: Optional[str] = RUN, host: Optional[str] = "h1"
+) -> Event:
+    removed = [{"seq": seq, "holder": "h1", "run_id": run_id, "host": host, "held": held}]
     return event(SLOT, {"acquired": False, "removed": removed}, {"state": state})
 
 
@@ -46,7 +48,7 @@ def cells(made: Ledger) -> list[tuple[str, ...]]:
     return [row.cells() for row in made.rows]
 
 
-def entry(seq: int, owner: str | None = f"{RUN}/h1") -> Entry:
+def entry(seq: int, owner: str | None = f"{RUN}/h1/h1") -> Entry:
     return Entry(seq, "h1", owner, "token", datetime(2026, 1, 1, tzinfo=timezone.utc))
 
 
@@ -107,7 +109,8 @@ def test_taken_and_evicted() -> None:
 
 
 def test_a_release_counts_for_its_own_slot_alone() -> None:
-    made = ledger(event(SLOT, taken(3)), release(4), release(3, run_id="other"))
+    made = ledger(event(SLOT, taken(3)), release(4), release(3, run_id="other"), release(3, host="h2"))
+    made.record(release(3, state="evicted", run_id=None, host=None))
     assert [row.seq for row in made.to_give_back()] == [3]
     assert cells(made)[0][4] == "still held"
 
@@ -143,7 +146,7 @@ def test_a_slot_with_an_explicit_run_id_is_left_to_whom_it_was_meant_for() -> No
     made = ledger(event(SLOT, taken(3, run_id="workflow 1"), {"run_id": "workflow 1"}))
     assert made.to_give_back() == []
     assert cells(made)[0][4] == "still held"
-    assert not made.is_untold("up", entry(9, "workflow 1/h2"))
+    assert not made.is_untold("up", entry(9, "workflow 1//h2"))
 
 
 def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
@@ -152,7 +155,7 @@ def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
     made.begin("h1", "other id", "ansible.builtin.ping")
     assert made.may_have_more()
     assert made.is_untold("up", entry(1))
-    assert not made.is_untold("up", entry(1, "other/h1"))
+    assert not made.is_untold("up", entry(1, "other/h1/h1"))
     assert not made.is_untold("up", entry(1, None))
     made.end("h1", "id")
     assert not made.may_have_more()

@@ -11,14 +11,14 @@ import socket
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
 from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
 from ansible_collections.jetstream.governor.plugins.plugin_utils import play
-from ansible_collections.jetstream.governor.plugins.plugin_utils.play import play_facts, run_id
+from ansible_collections.jetstream.governor.plugins.plugin_utils.play import play_facts, run_and_host, run_id
 
 ELSEWHERE = """
 import importlib.util, sys
@@ -49,9 +49,30 @@ def in_a_forked_worker() -> str:
     return told
 
 
-@pytest.mark.parametrize(("job", "expected"), [(4711, "awx-4711"), ("4711", "awx-4711")])
-def test_the_job_of_awx_is_the_run(job: Any, expected: str) -> None:
-    assert run_id({"awx_job_id": job}) == expected
+def awx_run(monkeypatch: pytest.MonkeyPatch, host: Optional[str], job: Any = 4711) -> str:
+    """The run id of a job of the AWX that calls itself so."""
+    monkeypatch.delenv("AWX_HOST", raising=False)
+    if host is not None:
+        monkeypatch.setenv("AWX_HOST", host)
+    return run_id({"awx_job_id": job})
+
+
+@pytest.mark.parametrize("job", [4711, "4711"])
+def test_the_job_of_awx_is_the_run(monkeypatch: pytest.MonkeyPatch, job: Any) -> None:
+    assert awx_run(monkeypatch, "https://AWX.example.org:8043/path", job) == "awx-4711@awx.example.org"
+
+
+def test_two_controllers_that_count_their_jobs_alike_are_two_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = awx_run(monkeypatch, "https://one.example.org"), awx_run(monkeypatch, "https://other.example.org")
+    assert len({owner_of(one, "web01", "web01"), owner_of(other, "web01", "web01")}) == 2
+
+
+@pytest.mark.parametrize(
+    "host", [None, "", "https://towerhost", "https://platformhost", "one", "https://[x", "http:///a"]
+)
+def test_a_controller_that_has_no_name_is_this_machine(monkeypatch: pytest.MonkeyPatch, host: Optional[str]) -> None:
+    """Also where it has the one that AWX gives itself until somebody tells it better."""
+    assert awx_run(monkeypatch, host) == f"awx-4711@{socket.gethostname()}"
 
 
 @pytest.mark.parametrize("task_vars", [{}, {"awx_job_id": None}, {"awx_job_id": ""}, {"awx_job_id": 0}])
@@ -73,13 +94,28 @@ def test_every_process_is_a_run_of_its_own() -> None:
 
 def test_a_run_can_own_a_slot() -> None:
     """No blank, no slash, not too long."""
-    assert owner_of(run_id({}), "web01") == f"{run_id({})}/web01"
+    assert owner_of(run_id({}), "web01") == f"{run_id({})}//web01"
     assert " " not in run_id({})
 
 
 def a_task(**rest: Any) -> Any:
     play_of_it = SimpleNamespace(strategy=rest.pop("strategy", "linear"))
     return SimpleNamespace(**{"run_once": False, "throttle": 0, "get_play": lambda: play_of_it, **rest})
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "expected"),
+    [
+        ({}, None, (run_id({}), "web01")),
+        ({}, "", (run_id({}), "web01")),
+        ({"run_once": True}, None, (run_id({}), "")),
+        ({"run_once": True, "strategy": "host_pinned"}, None, (run_id({}), "web01")),
+        ({}, "workflow 1", ("workflow 1", "")),
+        ({"run_once": True}, 0, ("0", "")),
+    ],
+)
+def test_whose_a_slot_is(task: dict[str, Any], given: Any, expected: tuple[str, str]) -> None:
+    assert run_and_host(a_task(**task), {"inventory_hostname": "web01"}, given) == expected
 
 
 def facts(batch: Any = ("h1", "h2", "h3"), **task: Any) -> dict[str, Any]:
