@@ -22,7 +22,7 @@ from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import redact, resolve
 from ..plugin_utils.hold import Hold, Request
 from ..plugin_utils.interruption import Interruptions
-from ..plugin_utils.libraries import require_nats
+from ..plugin_utils.libraries import require_here
 from ..plugin_utils.local_work import end_local_work
 from ..plugin_utils.play import run_and_host
 from ..plugin_utils.wrapped import Wrapped
@@ -118,9 +118,10 @@ class ActionModule(ActionBase):
         return work
 
     def _request(self, options: Mapping[str, Any], known: Mapping[str, Any]) -> Request:
-        require_nats()
         # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
+        settings = resolve(plain, os.environ)
+        require_here(settings)
         holder = plain["holder"] or str(known["inventory_hostname"])
         run, host = run_and_host(self._task, known, plain["run_id"])
         return Request(
@@ -130,7 +131,7 @@ class ActionModule(ActionBase):
             wait_timeout=parse_duration(plain["wait_timeout"], "wait_timeout"),
             interval=interval_seconds(plain["interval"]),
             backoff=backoff_policy(plain["backoff"]),
-            settings=resolve(plain, os.environ),
+            settings=settings,
             tell=_nothing if self._task.no_log else display.display,
             tell_more=_nothing if self._task.no_log else display.v,
         )

@@ -9,10 +9,14 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .core.errors import InvalidValue
+from .libraries import ELSEWHERE, require
 
 
 def compiled(query: str) -> Callable[[Any], Any]:
-    """The query as a function. Raises InvalidValue: here for what is no JMESPath, from the function for what fails."""
+    """The query as a function. Raises InvalidValue: here for what is no JMESPath, from the function for what fails;
+    and MissingLibrary.
+    """
+    require("jmespath", "jmespath", "The option query", ELSEWHERE)
     import jmespath
     from jmespath.exceptions import JMESPathError, LexerError, ParseError
 

@@ -10,22 +10,16 @@ import asyncio
 import functools
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Awaitable
-from importlib import import_module, metadata
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.compat.version import LooseVersion
+from ansible.module_utils.basic import AnsibleModule
 
 from .connection import connected
 from .core.errors import GovernorError
 from .core.jetstream import JetStream
+from .libraries import ELSEWHERE, require_to_connect
 from .settings import Settings, redact, resolve, secrets_in_urls
-
-# The first nats-py that has all that is used here (a TLS handshake before the server's greeting).
-NATS_PY = "2.9.0"
 
 Work = Callable[[JetStream], Awaitable["dict[str, Any]"]]
 
@@ -37,42 +31,13 @@ def run(module: AnsibleModule, work: Work) -> None:
         module.no_log_values.update(secrets_in_urls(module.params.get("servers") or ()))
         settings = resolve(module.params, os.environ)
         module.no_log_values.update(settings.secrets)
-        _require_libraries(module, settings)
+        require_to_connect(settings, ELSEWHERE)
         result = asyncio.run(_until_interrupted(settings, work))
     except GovernorError as exc:
         module.fail_json(msg=redact(str(exc)), **exc.facts)
     except asyncio.CancelledError:
         module.fail_json(msg="Interrupted; what was not finished has been taken back.")
     module.exit_json(**result)
-
-
-def require(module: AnsibleModule, library: str, package: str, reason: str) -> None:
-    """Fail with a sentence that tells which Python lacks the package, and what to do."""
-    try:
-        import_module(library)
-    except ImportError:
-        module.fail_json(
-            msg=f"{missing_required_lib(package, reason=reason)} {_ways_out(package)}", exception=traceback.format_exc()
-        )
-
-
-def _require_libraries(module: AnsibleModule, settings: Settings) -> None:
-    require(module, "nats", "nats-py", f"to speak to NATS (version {NATS_PY} or newer)")
-    found = metadata.version("nats-py")
-    if LooseVersion(found) < LooseVersion(NATS_PY):
-        module.fail_json(
-            msg=f"nats-py {found} is too old for {sys.executable}: {NATS_PY} or newer is needed. {_ways_out('nats-py')}"
-        )
-    if settings.creds or settings.nkey_seed:
-        require(module, "nkeys", "nkeys", "to sign in with creds or nkey_seed")
-
-
-def _ways_out(package: str) -> str:
-    return (
-        f"Either run the task where {package} is installed, on the controller (delegate_to: localhost), or, for a "
-        "local connection whose discovered Python lacks it, set ansible_python_interpreter: "
-        f'"{{{{ ansible_playbook_python }}}}". This task ran on {sys.executable}.'
-    )
 
 
 async def _until_interrupted(settings: Settings, work: Work) -> dict[str, Any]:

@@ -195,7 +195,7 @@ from ..module_utils.core.jetstream import JetStream
 from ..module_utils.governors import info
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.query import compiled
-from ..module_utils.runner import require, run
+from ..module_utils.runner import run
 
 
 def main() -> None:
@@ -214,7 +214,6 @@ def main() -> None:
     async def work(js: JetStream) -> dict[str, Any]:
         if not module.params["query"]:
             return await info(js, module.params)
-        require(module, "jmespath", "jmespath", "for the option query")
         search = compiled(module.params["query"])
         found = await info(js, module.params)
         return {**found, "result": search({key: found[key] for key in ("governors", "missing")})}

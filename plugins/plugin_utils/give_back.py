@@ -24,16 +24,13 @@ from ..module_utils.core.stack import Stack, must_be
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import Settings, redact, resolve
 from .ledger import Ledger, Place, Row
+from .libraries import require_here
 
 # Nobody who ends a run wants to wait for a server that is gone: max_age ends what is left.
 _PATIENCE = 2.0
 _WITHIN = 5.0
 
 Tell = Callable[[str], None]
-
-
-class Missing(GovernorError):
-    """nats-py is not here."""
 
 
 def give_back(ledger: Ledger, tell: Tell, warn: Tell) -> None:
@@ -71,11 +68,11 @@ class _Returns:
             self._failed(rows, f"no answer within {_WITHIN:g} s.")
         except GovernorError as exc:
             self._failed(rows, redact(str(exc)))
-        except ImportError:
-            self._failed(rows, "the Python package nats-py is not there where ansible-playbook runs.")
 
     async def _at(self, place: Place, rows: list[Row]) -> None:
-        async with connected(_settings(place)) as js:
+        settings = _settings(place)
+        require_here(settings)
+        async with connected(settings) as js:
             stack = Stack(place.governor, js)
             try:
                 entries = {entry.seq: entry for entry in await stack.entries()}

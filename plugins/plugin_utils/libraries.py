@@ -2,24 +2,14 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""On the controller: is nats-py there?"""
+"""On the controller: are the Python packages there that a connection needs?"""
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
-
-from ..module_utils.core.errors import GovernorError
+from ..module_utils.libraries import require_to_connect
+from ..module_utils.settings import Settings
 
 
-class MissingLibrary(GovernorError):
-    pass
-
-
-def require_nats() -> None:
+def require_here(settings: Settings) -> None:
     """Raises MissingLibrary."""
-    if find_spec("nats") is None:
-        raise MissingLibrary(
-            f"A governed task needs the Python package nats-py where ansible-playbook runs ({sys.executable}): install "
-            "it there, or put it into the execution environment."
-        )
+    require_to_connect(settings, "put it into the execution environment")

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Python packages that are needed: is each there, and new enough? One sentence if not, which names the Python."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module, metadata
+from platform import node
+
+from .core.errors import GovernorError
+from .settings import Settings
+
+# The first nats-py that has all that is used here (a TLS handshake before the server's greeting).
+NATS_PY = "2.9.0"
+
+# How the sentence ends for what runs where Ansible's modules do.
+ELSEWHERE = (
+    "run the task where it is, on the controller (delegate_to: localhost), if need be with "
+    'ansible_python_interpreter: "{{ ansible_playbook_python }}"'
+)
+
+
+class MissingLibrary(GovernorError):
+    """This Python lacks a package, or what it has is broken or too old."""
+
+
+def require_to_connect(settings: Settings, otherwise: str) -> None:
+    """What such a connection needs. Raises MissingLibrary."""
+    require("nats", "nats-py", "A connection to NATS", otherwise, NATS_PY)
+    if settings.creds or settings.nkey_seed:
+        require("nkeys", "nkeys", "A login with creds or nkey_seed", otherwise)
+
+
+def require(library: str, package: str, purpose: str, otherwise: str, at_least: str | None = None) -> None:
+    """``library`` is what is imported, ``package`` what is installed, ``otherwise`` what to do if it cannot be.
+
+    Raises MissingLibrary.
+    """
+    fault = _fault(library, package, at_least)
+    if fault is not None:
+        wanted = f"{package} {at_least} or newer" if at_least else package
+        raise MissingLibrary(f"{purpose} needs the Python package {wanted}, {fault}: install it there, or {otherwise}.")
+
+
+def _fault(library: str, package: str, at_least: str | None) -> str | None:
+    here = f"{sys.executable} on {node()}"
+    try:
+        import_module(library)
+        found = metadata.version(package) if at_least else None
+    except metadata.PackageNotFoundError:
+        # Something else has the name, as any folder on the path may.
+        return f"which {here} lacks"
+    except ImportError as exc:
+        return f"which {here} lacks" if exc.name == library else f"which {here} cannot load ({exc})"
+    old = found is not None and at_least is not None and _numbers(found) < _numbers(at_least)
+    return f"and {here} has {found}" if old else None
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
