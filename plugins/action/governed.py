@@ -14,8 +14,8 @@ from ansible.errors import AnsibleAction, AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.campaign_options import CAMPAIGN_OPTIONS, backoff_policy, interval_seconds
-from ..module_utils.core.durations import format_duration, parse_duration
+from ..module_utils.campaign_options import backoff_policy, campaign_options, interval_seconds, wait_seconds
+from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, WaitTimeout
 from ..module_utils.core.names import check_name, owner_of
 from ..module_utils.options import CONNECTION_OPTIONS
@@ -28,7 +28,7 @@ from ..plugin_utils.play import run_and_host
 from ..plugin_utils.wrapped import Wrapped
 
 GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
-    **CAMPAIGN_OPTIONS,
+    **campaign_options(wait_timeout="forever"),
     "task": {"type": "dict"},
     "tasks": {"type": "list", "elements": "dict"},
     "on_timeout": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
@@ -128,7 +128,7 @@ class ActionModule(ActionBase):
             governor=check_name(plain["governor"]),
             holder=holder,
             owner=owner_of(run, holder, host),
-            wait_timeout=parse_duration(plain["wait_timeout"], "wait_timeout"),
+            wait_timeout=wait_seconds(plain["wait_timeout"]),
             interval=interval_seconds(plain["interval"]),
             backoff=backoff_policy(plain["backoff"]),
             settings=settings,

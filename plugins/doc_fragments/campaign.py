@@ -25,10 +25,6 @@ options:
       - A run id that is given owns its slots as a whole, whatever host and run the task is of. Set it to let one job
         take a slot and another give it back.
     type: str
-  wait_timeout:
-    description: How long to wait for a slot; V(0) to try once. The C(timeout) of the task counts the wait too.
-    type: str
-    default: 5m
   interval:
     description:
       - Where the governor has a line (see O(jetstream.governor.governor_stream#module:line)), JetStream tells who waits

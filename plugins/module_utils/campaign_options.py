@@ -2,26 +2,34 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to campaign for a slot: the options that ``governor_slot`` and ``governed`` share."""
+"""How to campaign for a slot: the options that ``governor_slot`` and ``governed`` share, with waits of their own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .core.durations import parse_duration
+from .core.durations import parse_duration, parse_wait
 from .core.errors import InvalidValue
-
-CAMPAIGN_OPTIONS: dict[str, dict[str, Any]] = {
-    "governor": {"type": "str", "required": True},
-    "holder": {"type": "str"},
-    "run_id": {"type": "str"},
-    "wait_timeout": {"type": "str", "default": "5m"},
-    "interval": {"type": "str"},
-    "backoff": {"type": "list", "elements": "str"},
-}
 
 # A waiter that asks more often than this burdens the server for nothing.
 _SHORTEST_INTERVAL = 0.01
+
+
+def campaign_options(wait_timeout: str) -> dict[str, dict[str, Any]]:
+    """An argument spec; ``wait_timeout`` is the default of that option."""
+    return {
+        "governor": {"type": "str", "required": True},
+        "holder": {"type": "str"},
+        "run_id": {"type": "str"},
+        "wait_timeout": {"type": "str", "default": wait_timeout},
+        "interval": {"type": "str"},
+        "backoff": {"type": "list", "elements": "str"},
+    }
+
+
+def wait_seconds(value: str) -> float | None:
+    """None: for ever. Raises InvalidValue."""
+    return parse_wait(value, "wait_timeout")
 
 
 def interval_seconds(value: str | None) -> float | None:

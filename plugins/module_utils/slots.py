@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable
 
-from .campaign_options import backoff_policy, interval_seconds
+from .campaign_options import backoff_policy, interval_seconds, wait_seconds
 from .core.campaign import Governor
-from .core.durations import parse_duration
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import GIVE_BACK_PATIENCE, JetStream
@@ -35,7 +34,7 @@ class WouldDeadlock(GovernorError):
 
 @dataclass(frozen=True)
 class Request:
-    """What the task asks for; times in seconds.
+    """What the task asks for; times in seconds, ``wait_timeout`` None for ever.
 
     ``holder`` is empty where none was given. ``run_id`` and ``host`` are whose slots are meant: of the run that was
     given (``run_given``), or of the task's own, where ``host`` is empty for a slot of the whole run. ``play`` is None
@@ -48,7 +47,7 @@ class Request:
     run_given: bool
     host: str
     seq: int | None
-    wait_timeout: float
+    wait_timeout: float | None
     interval: float | None
     backoff: str | Sequence[int] | None
     continue_on_timeout: bool
@@ -92,7 +91,7 @@ async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], mo
         run_given=bool(params["run_id"]),
         host=play.pop("host", ""),
         seq=seq,
-        wait_timeout=parse_duration(params["wait_timeout"], "wait_timeout"),
+        wait_timeout=wait_seconds(params["wait_timeout"]),
         interval=interval_seconds(params["interval"]),
         backoff=backoff_policy(params["backoff"]),
         continue_on_timeout=params["on_timeout"] == "continue",
@@ -197,7 +196,7 @@ def _tell_who_holds(request: Request, wanted: Wanted, entries: list[Entry]) -> N
 
 def _guard(request: Request, limit: int) -> None:
     # One try never waits, so it cannot deadlock.
-    if request.guard == "off" or request.play is None or not request.wait_timeout:
+    if request.guard == "off" or request.play is None or request.wait_timeout == 0:
         return
     found = danger(request.play, limit)
     if found is None:
@@ -233,7 +232,7 @@ def _acquired(request: Request, state: State, entry: Entry | None, changed: bool
 def _predicted(request: Request, state: State) -> Result:
     """Check mode. A full governor is foretold to be left by somebody within the time to wait, if there is any."""
     full = state.active >= state.config.limit
-    if full and not request.wait_timeout:
+    if full and request.wait_timeout == 0:
         facts = {"active": state.active, "limit": state.config.limit, "attempts": 0, "waited": 0.0, "waited_by": None}
         timeout = WaitTimeout(
             f"Governor '{request.governor}' is full: {state.active} of {state.config.limit} slots are held.", **facts

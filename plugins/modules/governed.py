@@ -62,6 +62,12 @@ options:
       - What one returns cannot be used by the next, since all are templated before the wait.
     type: list
     elements: dict
+  wait_timeout:
+    description:
+      - How long to wait for a slot, like V(20m); V(0) to try once. V(forever) waits as Ansible's own C(throttle) does.
+      - The C(timeout) of the task counts the wait too.
+    type: str
+    default: forever
   on_timeout:
     description: When no slot came within O(wait_timeout), V(fail), or V(skip) the task.
     type: str

@@ -56,6 +56,12 @@ options:
   seq:
     description: Sequence of the slot to release or evict, as returned in RV(slot).
     type: int
+  wait_timeout:
+    description:
+      - How long to wait for a slot, V(forever) without an end, V(0) to try once.
+      - The C(timeout) of the task counts the wait too.
+    type: str
+    default: 5m
   on_timeout:
     description:
       - What to do when no slot came within O(wait_timeout).
@@ -235,7 +241,7 @@ from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.campaign_options import CAMPAIGN_OPTIONS
+from ..module_utils.campaign_options import campaign_options
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.runner import run
 from ..module_utils.slots import acquire, evict, release, requested
@@ -244,7 +250,7 @@ from ..module_utils.slots import acquire, evict, release, requested
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **CAMPAIGN_OPTIONS,
+            **campaign_options(wait_timeout="5m"),
             "state": {"type": "str", "choices": ["acquired", "released", "evicted"], "default": "acquired"},
             "seq": {"type": "int"},
             "on_timeout": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},

@@ -45,12 +45,15 @@ class Orphaned(GovernorError):
 
 @dataclass(frozen=True)
 class Request:
-    """Times in seconds. ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more."""
+    """Times in seconds; ``wait_timeout`` None: for ever, 0: one try.
+
+    ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more.
+    """
 
     governor: str
     holder: str
     owner: str
-    wait_timeout: float
+    wait_timeout: float | None
     interval: float | None
     backoff: Any
     settings: Settings

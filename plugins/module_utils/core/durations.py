@@ -18,17 +18,30 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 # JetStream counts nanoseconds in a signed 64-bit number.
 LONGEST = 2**63 / 1e9
 
+FOREVER = "forever"
+
 
 def parse_duration(value: str | int | float, what: str = "duration") -> float:
     """Seconds, never negative. A bare number is seconds already, also when it is written as a string.
 
     Raises InvalidValue, naming ``what`` (the option) and the forms that are taken.
     """
+    return _checked(value, what, "")
+
+
+def parse_wait(value: str | int | float, what: str) -> float | None:
+    """As ``parse_duration``; None: for ever."""
+    if isinstance(value, str) and value.strip() == FOREVER:
+        return None
+    return _checked(value, what, f", or {FOREVER}")
+
+
+def _checked(value: str | int | float, what: str, also: str) -> float:
     seconds = _seconds(value)
     if seconds is None or not 0 <= seconds < LONGEST:
         raise InvalidValue(
             f"{what} must be a number of seconds or a duration like 250ms, 90s, 5m, 1h30m or 7d (not negative, "
-            f"below 292 years), not {value!r}."
+            f"below 292 years){also}, not {value!r}."
         )
     return seconds
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -13,6 +13,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.durations 
     LONGEST,
     format_duration,
     parse_duration,
+    parse_wait,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
 
@@ -74,6 +75,21 @@ def test_refused(written: Any) -> None:
     assert str(caught.value) == (
         "max_age must be a number of seconds or a duration like 250ms, 90s, 5m, 1h30m or 7d (not negative, "
         f"below 292 years), not {written!r}."
+    )
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("forever", None), (" forever ", None), ("0", 0.0), ("2m", 120.0)])
+def test_a_wait_may_be_without_an_end(written: str, seconds: Optional[float]) -> None:
+    assert parse_wait(written, "wait_timeout") == seconds
+
+
+@pytest.mark.parametrize("written", ["", "soon", "Forever", "ever", "-1", "inf", None, True, LONGEST])
+def test_no_wait(written: Any) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        parse_wait(written, "wait_timeout")
+    assert str(caught.value) == (
+        "wait_timeout must be a number of seconds or a duration like 250ms, 90s, 5m, 1h30m or 7d (not negative, "
+        f"below 292 years), or forever, not {written!r}."
     )
 
 

@@ -147,6 +147,10 @@ def test_an_interval_that_burdens_the_server(given: str) -> None:
     assert refusal_of(interval=given) == f"interval must be at least 10 ms, not {given!r}."
 
 
+def test_a_wait_without_an_end() -> None:
+    assert request_of(wait_timeout="forever").wait_timeout is None
+
+
 @pytest.mark.parametrize("option", ["wait_timeout", "interval"])
 def test_a_wrong_duration_is_named(option: str) -> None:
     assert refusal_of(**{option: "soon"}).startswith(f"{option} must be a number of seconds or a duration like ")
@@ -219,8 +223,11 @@ def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 FULL = (an_entry(1, "db01", 9), an_entry(2, "db02", 8))
 
 
-def test_a_full_governor_is_foretold_to_be_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = acquired(monkeypatch, REQUEST, *FULL)
+@pytest.mark.parametrize("wait_timeout", [300.0, None])
+def test_a_full_governor_is_foretold_to_be_left_in_time(
+    monkeypatch: pytest.MonkeyPatch, wait_timeout: Optional[float]
+) -> None:
+    result = acquired(monkeypatch, replace(REQUEST, wait_timeout=wait_timeout), *FULL)
     assert (result["changed"], result["acquired"], result["active"]) == (True, True, 2)
 
 
@@ -247,10 +254,11 @@ def test_a_deadlock_with_a_lenient_guard(monkeypatch: pytest.MonkeyPatch, guard:
     assert [text.startswith("This play would never end: ") for text in warnings] == [True] * warned
 
 
-def test_a_deadlock_is_refused_before_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wait_timeout", [300.0, None])
+def test_a_deadlock_is_refused_before_the_wait(monkeypatch: pytest.MonkeyPatch, wait_timeout: Optional[float]) -> None:
     warnings: list[str] = []
     with pytest.raises(WouldDeadlock, match="^This play would never end: ") as caught:
-        acquired(monkeypatch, replace(REQUEST, play=DEADLOCK, warn=warnings.append))
+        acquired(monkeypatch, replace(REQUEST, play=DEADLOCK, wait_timeout=wait_timeout, warn=warnings.append))
     assert caught.value.facts == {"acquired": False}
     assert warnings == []
 
