@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleAction, AnsibleActionFail
@@ -132,7 +133,7 @@ class ActionModule(ActionBase):
             interval=interval_seconds(plain["interval"]),
             backoff=backoff_policy(plain["backoff"]),
             settings=settings,
-            tell=_nothing if self._task.no_log else display.display,
+            tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,
         )
 

@@ -20,18 +20,13 @@ from ..module_utils.connection import connected
 from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
-from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
-from ..module_utils.core.line import Line
+from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE
 from ..module_utils.core.slot import Slot
-from ..module_utils.core.stack import Stack
 from ..module_utils.core.timing import Timing
-from ..module_utils.core.waiting import Waiting
 from ..module_utils.governors import load
 from ..module_utils.settings import Settings
 from .interruption import Interruptions
-
-# A person who waits wants to know for what, not every second.
-_TELL_EVERY = 10.0
+from .progress import Progress
 
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
@@ -116,22 +111,21 @@ class Hold:
     async def _campaign(self) -> None:
         request = self.request
         async with connected(request.settings) as js:
-            refused: asyncio.Future[Waiting] = asyncio.get_running_loop().create_future()
-            teller = asyncio.ensure_future(self._tell(js, refused))
+            progress = Progress(request.governor, request.holder, js, request.tell)
             try:
                 slot = await Governor(
                     request.governor,
                     js,
                     interval=request.interval,
                     backoff=request.backoff,
-                    on_refused=lambda waiting: None if refused.done() else refused.set_result(waiting),
+                    on_refused=None if request.wait_timeout == 0 else progress.begin,
                 ).start(request.holder, owner=request.owner, timeout=request.wait_timeout)
             except UnknownGovernor:
                 # It knows which governors there are instead.
                 await load(request.governor, js)
                 raise
             finally:
-                teller.cancel()
+                progress.end()
             # From here on it is to be given back, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
             self._told = {
@@ -145,23 +139,6 @@ class Hold:
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
                 + (f", {_HOW[slot.waited_by]}" if slot.waited_by else "")
             )
-
-    async def _tell(self, js: JetStream, refused: asyncio.Future[Waiting]) -> None:
-        began, stack = time.monotonic(), Stack(self.request.governor, js)
-        waiting = await refused
-        while True:
-            with contextlib.suppress(GovernorError):
-                situation = await self._situation(stack, time.monotonic() - began)
-                self.request.tell(situation + await _in_line(waiting, Line(self.request.governor, js)))
-            await asyncio.sleep(_TELL_EVERY)
-
-    async def _situation(self, stack: Stack, waited: float) -> str:
-        state, oldest = await stack.state(), await stack.entries(most=1)
-        line = (
-            f"{self.request.holder} waits for {self.request.governor}: {state.active} of {state.config.limit} slots "
-            f"held, {format_duration(waited)}"
-        )
-        return ", oldest ".join([line, *(f"{each.shown} {format_duration(each.age(state.now))}" for each in oldest)])
 
     async def _leave(self, slot: Slot, interruptions: Interruptions) -> bool:
         finishing = asyncio.ensure_future(self._finish(slot))
@@ -184,14 +161,6 @@ class Hold:
 
         timing = Timing()
         return await timing.until_verdict(once, 0.0, timing.clock() + GIVE_BACK_PATIENCE)
-
-
-async def _in_line(waiting: Waiting, line: Line) -> str:
-    """How many wait, and which of them this one is about, as far as both are known."""
-    queue = await line.queue() if waiting.by == "line" else None
-    if queue is None or not queue.waiting:
-        return ""
-    return f", about place {min(waiting.place or queue.waiting, queue.waiting)} of {queue.waiting} in the line"
 
 
 def _orphaned() -> bool:

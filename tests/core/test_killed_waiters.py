@@ -15,6 +15,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
@@ -71,7 +72,9 @@ async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: st
                 await line_up(nc, name, waiting)
         # Who looks just when one of them was called in vain calls a second one, and two may enter in either order.
         await until(
-            lambda: len(waits) > ROUNDS and all(each.place for each in waits), 20, "each has had its first look"
+            lambda: len(waits) > ROUNDS and all(each.place_in(Queue(1, 0)) for each in waits),
+            20,
+            "each has had its first look",
         )
         await first.finish()
         await asyncio.gather(*working)

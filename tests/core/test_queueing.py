@@ -15,6 +15,7 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
@@ -292,7 +293,7 @@ async def test_hundreds_that_join_together_ask_little_and_all_have_their_turn(se
         governor = Governor(name, theirs, subject=manager.subject, on_refused=waits.append)
         working = [asyncio.ensure_future(work(governor, f"{each}", seconds, timeout=None)) for each in range(many)]
         await line_up(nc, name, many)
-        await until(lambda: all(each.place for each in waits), 10, "each knows about its place")
+        await until(lambda: all(each.place_in(Queue(1, 0)) for each in waits), 10, "each knows about its place")
         # Each has tried and queued. Some have looked: two requests.
         assert theirs.stats["out_msgs"] < 2.5 * many
         await manager.reset()
@@ -315,7 +316,7 @@ async def test_slots_that_are_all_freed_without_a_chance_are_soon_taken_by_a_lon
         governor = Governor(name, nc, on_refused=waits.append)
         waiting = [asyncio.ensure_future(governor.start(f"{each}")) for each in range(many)]
         await line_up(nc, name, many)
-        await until(lambda: all(each.place for each in waits), 10, "each has had its first look")
+        await until(lambda: all(each.place_in(Queue(1, 0)) for each in waits), 10, "each has had its first look")
         await ask(nc, f"STREAM.PURGE.{stream_name(name)}")
         freed = time.monotonic()
 

@@ -111,7 +111,7 @@ async def test_ansible_playbook_is_told_to_end(
         play = stage.play(None, seconds=30 if told else 4)
         with stage.run(play, "a", "b", "c", terminal=how.startswith("ctrl-c")) as playbook:
             await stage.at_work(playbook, 2)
-            await until(lambda: "waits for" in playbook.output, SOON, "one waits")
+            await stage.waiting(playbook)
             end(playbook, how)
             code = await stage.ends(playbook)
             await stage.nothing_is_left(playbook)
@@ -131,8 +131,7 @@ async def test_ansible_playbook_is_told_to_end_while_all_wait(
     async with scene(server, name, venv, tmp_path) as stage:
         with stage.run(stage.play(None), "a", "b", terminal=how.startswith("ctrl-c")) as playbook:
             async with another_holds(stage):
-                await stage.waits(playbook, "a")
-                await stage.waits(playbook, "b")
+                await stage.waiting(playbook, 2)
                 end(playbook, how)
                 await stage.ends(playbook)
                 await until(lambda: not playbook.processes(), 5, "all stop waiting")
@@ -195,7 +194,7 @@ async def test_the_timeout_of_the_task_comes_in_the_wait(
     async with scene(server, name, venv, tmp_path) as stage:
         with stage.run(stage.play(None, timeout=3), "a") as playbook:
             async with another_holds(stage):
-                await stage.waits(playbook, "a")
+                await stage.waiting(playbook)
                 assert await stage.ends(playbook) == 2
                 assert "in the expected time frame" in playbook.output or "Timed out after 3" in playbook.output
             await stage.nothing_is_left(playbook)
@@ -272,7 +271,7 @@ async def test_ansible_playbook_is_killed(server: NatsServer, name: str, tmp_pat
         with stage.run(stage.play(None, seconds=6), "a", "b", "c", "d") as playbook:
             await stage.at_work(playbook, 2)
             before = len(playbook.processes())
-            await until(lambda: playbook.output.count("waits for") == 2, SOON, "two wait")
+            await stage.waiting(playbook, 2)
             playbook.process.kill()
             await until(lambda: len(playbook.processes()) <= before - 3, 4, "ansible-playbook and both that wait end")
             assert len(stage.records.at_work) == 2

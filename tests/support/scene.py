@@ -55,14 +55,17 @@ class Scene:
         return running(self.venv, play, list(hosts), self.folder, **options)
 
     async def at_work(self, playbook: Playbook, count: int = 1) -> None:
-        await self._while_running(playbook, lambda: len(self.records.at_work) == count, f"{count} at work")
+        await until(lambda: len(self.records.at_work) == count or playbook.ended, SOON, f"at work; {playbook.output}")
+        assert len(self.records.at_work) == count, playbook.output
 
-    async def waits(self, playbook: Playbook, host: str) -> None:
-        await self._while_running(playbook, lambda: f"{host} waits for {self.name}" in playbook.output, "waiting")
+    async def waiting(self, playbook: Playbook, count: int = 1) -> None:
+        """So many are in the line."""
 
-    async def _while_running(self, playbook: Playbook, condition: Any, what: str) -> None:
-        await until(lambda: condition() or playbook.ended, SOON, f"{what}; {playbook.output}")
-        assert condition(), f"{what}: {playbook.output}"
+        async def they_are() -> bool:
+            return await self.watch.waiting() == count or playbook.ended
+
+        await until(they_are, SOON, f"{count} wait; {playbook.output}")
+        assert not playbook.ended, playbook.output
 
     async def ends(self, playbook: Playbook, within: float = SOON) -> int:
         await until(lambda: playbook.ended, within, "ansible-playbook ends")

@@ -45,7 +45,8 @@ class Advice(Enum):
 class Lookout:
     """One waiter's. Times are the clock's; ``queue`` and ``place`` as of the last look, None before the first.
 
-    ``place``: this one's in the line, about: 1 is called next. Who was called in vain comes before it again.
+    ``place``: this one's in the line, about: 1 is called next. Who was called in vain comes before it again. Where the
+    line was counted when this one joined it, both are as of then before the first look.
     ``chances``: how many to raise, where that was advised.
     """
 
@@ -63,13 +64,25 @@ class Lookout:
         self._past = 0
         self._empty_looks = 0
         self._joined_at = 0.0
+        self._looked = False
         self._blind = 0
 
     def joined(self) -> None:
         """At the end of the line."""
-        self._joined_at = self._timing.clock()
+        self._joined_at, self._looked = self._timing.clock(), False
         self.place, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
+
+    def counted(self, queue: Queue) -> None:
+        """The line, just after this one has joined it: others have joined it before the first look."""
+        if not self._looked:
+            self.queue, self.place = queue, max(1, queue.waiting)
+
+    def place_in(self, queue: Queue) -> int | None:
+        """The place, as moved on since the last look; None before the first."""
+        if self.queue is None or self.place is None:
+            return None
+        return max(1, min(self.place - (queue.served - self.queue.served), queue.waiting))
 
     def refused(self) -> None:
         """A try in which nothing had to be made sure."""
@@ -87,18 +100,17 @@ class Lookout:
 
     def told(self, state: State, queue: Queue, since: float) -> bool:
         """What another saw at that time; whether that spares this one its first look."""
-        if self.place is not None or since < self._joined_at:
+        if self._looked or since < self._joined_at:
             return False
-        self.queue, self.place, self._last_seq = queue, max(1, queue.waiting), state.last_seq
+        self._see(state, queue)
         self.look_at = since + self._until_next_look(state, queue.waiting, first=True)
         return True
 
     def seen(self, state: State, queue: Queue) -> Advice:
-        first, self._blind = self.place is None, 0
+        first, self._blind = not self._looked, 0
         called = queue.served - self.queue.served if self.queue and self.place else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
-        self.place = max(1, min((self.place or queue.waiting) - called, queue.waiting))
-        self.queue, self._last_seq = queue, state.last_seq
+        self._see(state, queue)
         self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
         if self._others_enter(entered - called, state.config.limit) or state.config.subject != self.subject:
             return Advice.TRY
@@ -108,6 +120,10 @@ class Lookout:
         # A chance that those who do not answer pass on to each other moves the line too, and fills no slot.
         moves = entered if queue.again else called
         return self._empty(state.config.limit - state.active, moves > 0)
+
+    def _see(self, state: State, queue: Queue) -> None:
+        self.place = self.place_in(queue) or max(1, queue.waiting)
+        self.queue, self._last_seq, self._looked = queue, state.last_seq, True
 
     def varied(self, seconds: float) -> float:
         """From 50 to 150 %."""

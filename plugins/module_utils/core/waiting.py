@@ -13,7 +13,7 @@ from types import TracebackType
 
 from .backoff import Backoff
 from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
-from .line import Line
+from .line import Line, Queue
 from .lookout import Advice, Lookout
 from .place import Place
 from .stack import Stack
@@ -30,11 +30,13 @@ _NOT_NOW = (NoVerdict, JetStreamUnavailable)
 class Waiting:
     """One waiter. An asynchronous context: leaving it without an error means that the slot was entered.
 
-    ``by`` is "line" or "polling", None before anything was waited for.
+    ``by`` is "line" or "polling", None before anything was waited for. ``counts``: set it to have the line counted
+    whenever this one joins it, one request more: those who join together know their places apart then.
     """
 
     def __init__(self, stack: Stack, line: Line, subject: str, interval: float | None, backoff: Backoff | None) -> None:
         self.by: str | None = None
+        self.counts = False
         self._stack = stack
         self._line = line
         self._interval = interval or _TRY_EVERY
@@ -42,16 +44,16 @@ class Waiting:
         self._timing = line.js.timing
         self._lookout = Lookout(self._timing, subject, interval)
         self._mine: Place | None = None
+        self._counting: asyncio.Future[None] | None = None
         self._refusals = 0
         self._join_at = 0.0
         self._poll_at = 0.0
         self._making_sure = False
         self._barred = False
 
-    @property
-    def place(self) -> int | None:
-        """About which place in the line this one has; None where that is not known."""
-        return self._lookout.place if self._mine is not None else None
+    def place_in(self, queue: Queue) -> int | None:
+        """About which place this one has in the line as just looked at, 1 if called next; None: that is not known."""
+        return self._lookout.place_in(queue) if self._mine is not None else None
 
     @property
     def subject(self) -> str:
@@ -133,9 +135,20 @@ class Waiting:
         self._line.js.logger.debug("governor %s is full, joined its line", self._line.name)
         self._mine, self.by = place, "line"
         self._lookout.joined()
+        if self.counts:
+            # Beside the wait: a chance may come before the answer.
+            self._counting = asyncio.ensure_future(self._count(place))
+
+    async def _count(self, mine: Place) -> None:
+        with contextlib.suppress(GovernorError):
+            queue = await self._line.queue()
+            if queue is not None and mine is self._mine:
+                self._lookout.counted(queue)
 
     async def _leave(self, used: bool) -> None:
         mine, self._mine = self._mine, None
+        if self._counting is not None:
+            self._counting.cancel()
         if mine is not None:
             await mine.leave(used)
 

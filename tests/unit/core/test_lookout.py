@@ -308,6 +308,35 @@ def test_the_place_is_not_beyond_the_end_of_the_line() -> None:
     assert looking.lookout.place == 1
 
 
+def test_the_place_moves_on_between_two_looks() -> None:
+    looking = Looking()
+    assert looking.lookout.place_in(Queue(9, 100)) is None
+    looking.look(waiting=7, served=100)
+    places = [
+        looking.lookout.place_in(Queue(waiting, served)) for waiting, served in [(9, 100), (9, 102), (3, 102), (9, 120)]
+    ]
+    assert places == [7, 5, 3, 1]
+    assert looking.lookout.place == 7
+
+
+def test_a_place_that_was_counted_on_joining_is_kept() -> None:
+    """The others joined meanwhile; the first look is a first look all the same."""
+    looking = Looking()
+    looking.lookout.counted(Queue(3, 100))
+    looking.look(waiting=50, served=101)
+    assert (looking.lookout.place, looking.next) == (2, 5)
+    # It came late.
+    looking.lookout.counted(Queue(50, 101))
+    assert looking.lookout.place == 2
+
+
+def test_a_place_that_was_counted_is_kept_by_who_is_told() -> None:
+    looking = Looking()
+    looking.lookout.counted(Queue(3, 7))
+    assert looking.lookout.told(FULL, Queue(500, 8), since=1000.5) is True
+    assert looking.lookout.place == 2
+
+
 def test_who_joins_again_is_at_an_unknown_place() -> None:
     looking = Looking()
     looking.look(waiting=7)

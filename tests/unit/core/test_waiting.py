@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Optional
 
 import pytest
@@ -206,7 +208,7 @@ def test_the_place_is_told_while_it_is_known() -> None:
     places: list[Optional[int]] = []
 
     def on_refused(waiting: Waiting) -> None:
-        places.append(waiting.place)
+        places.append(waiting.place_in(Queue(7, 0)))
 
     for moment in (1000.5, 1003):
         time.at(moment, nats.send)
@@ -215,3 +217,41 @@ def test_the_place_is_told_while_it_is_known() -> None:
     start(time, FakeStack(full_until(time, 1008), state=FULL), nats, on_refused=on_refused)
     assert places[:3] == [None, None, 7]
     assert set(places[3:]) == {None}
+
+
+def test_those_who_join_together_know_their_places_apart_where_the_line_is_counted() -> None:
+    """By the first look, a second later, others have joined it too."""
+    time, nats = FakeTime(), LineNats(waiting=3)
+    places: list[Optional[int]] = []
+
+    def on_refused(waiting: Waiting) -> None:
+        waiting.counts = True
+
+        async def look() -> None:
+            places.append(waiting.place_in(Queue(50, 1)))
+
+        for moment in (1000.5, 1002):
+            time.at(moment, look)
+
+    # The third is counted while nothing happens; then the others come.
+    for moment, queue in ((1000.1, Queue(3, 0)), (1000.2, Queue(3, 0)), (1000.3, Queue(50, 0))):
+        time.set_at(moment, nats, line=queue)
+    time.at(1004, nats.send)
+    start(time, FakeStack(None, 5, state=FULL), nats, on_refused=on_refused)
+    # One of those before it was called meanwhile.
+    assert places == [2, 2]
+
+
+@pytest.mark.parametrize("error", [10059, 10008])
+def test_a_line_that_cannot_be_counted_is_waited_in(error: int) -> None:
+    class Uncounted(LineNats):
+        async def request(self, *_rest: Any, **_more: Any) -> Any:
+            return SimpleNamespace(data=json.dumps({"error": {"code": 503, "err_code": error, "description": "no"}}))
+
+    def on_refused(waiting: Waiting) -> None:
+        waiting.counts = True
+
+    time, nats = FakeTime(), Uncounted()
+    time.at(1000.5, nats.send)
+    slot = start(time, FakeStack(None, 5, state=FULL), nats, on_refused=on_refused)
+    assert (slot.waited, slot.waited_by) == (0.5, "line")
