@@ -7,17 +7,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ansible.errors import AnsibleAction, AnsibleActionFail
+from ansible.errors import AnsibleAction, AnsibleActionFail, AnsibleConnectionFailure
+from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.campaign_options import backoff_policy, campaign_options, interval_seconds, wait_seconds
 from ..module_utils.core.durations import format_duration
-from ..module_utils.core.errors import GovernorError, WaitTimeout
+from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
 from ..module_utils.core.names import check_name, owner_of
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import redact, resolve
@@ -26,7 +27,10 @@ from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.libraries import require_here
 from ..plugin_utils.local_work import end_local_work
 from ..plugin_utils.play import run_and_host
+from ..plugin_utils.steps import line_of, run_steps
+from ..plugin_utils.summary import Result, has_failed
 from ..plugin_utils.wrapped import Wrapped
+from ..plugin_utils.written import check_options, check_together
 
 GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
     **campaign_options(wait_timeout="forever"),
@@ -38,7 +42,6 @@ GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
     **CONNECTION_OPTIONS,
 }
 
-Result = dict[str, Any]
 display = Display()
 
 
@@ -58,14 +61,24 @@ class ActionModule(ActionBase):
             )
         super().run(tmp, task_vars)
         known = task_vars or {}
+        check_options(self._task.args, GOVERNED_OPTIONS, self._is_action)
         _valid, options = self.validate_argument_spec(  # type: ignore[no-untyped-call]
             GOVERNED_OPTIONS, mutually_exclusive=[["task", "tasks"]], required_one_of=[["task", "tasks"]]
         )
         try:
-            return self._governed(options, self._wrapped(options), known)
+            wrapped = self._wrapped(options)
+            hold = Hold(self._request(options, wrapped, known))
         except GovernorError as exc:
-            # Returned, not raised: failed_when, until and retries see only what an action returns.
-            return {**exc.facts, "failed": True, "changed": False, "msg": redact(str(exc))}
+            return _failure(exc)
+        work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
+        return self._foretold(hold, work) if self._task.check_mode else self._governed(hold, work, options)
+
+    def _is_action(self, word: str) -> bool:
+        loaders, collections = self._shared_loader_obj, self._task.collections
+        return any(
+            loader.has_plugin(word, collection_list=collections)
+            for loader in (loaders.module_loader, loaders.action_loader)
+        )
 
     def _wrapped(self, options: Mapping[str, Any]) -> list[Wrapped]:
         # As the task has them, templated: what the argument spec made of them has lost what may be trusted.
@@ -73,7 +86,12 @@ class ActionModule(ActionBase):
         untemplated = _written(getattr(self._task, "untemplated_args", {})) or [None] * len(written)
         if not written:
             raise AnsibleActionFail("tasks is empty: there is nothing to run under a slot.")
-        wrapped = [Wrapped.parse(each, self._task, raw) for each, raw in zip(written, untemplated)]
+        if options["task"] is not None:
+            wrapped = [Wrapped.parse(written[0], self._task, untemplated[0])]
+        else:
+            pairs = zip(written, untemplated)
+            wrapped = [_one_of_tasks(number, each, self._task, raw) for number, (each, raw) in enumerate(pairs, 1)]
+        check_together([(each.action, each.args) for each in wrapped])
         if any(options["governor"] in each.governors(self._task.collections) for each in wrapped):
             raise AnsibleActionFail(
                 f"A task governed by '{options['governor']}' is inside one that is governed by it already: it would "
@@ -81,47 +99,57 @@ class ActionModule(ActionBase):
             )
         return wrapped
 
-    def _governed(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: dict[str, Any]) -> Result:
-        work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
-        request = self._request(options, known)
-        hold = Hold(request)
-        if self._task.check_mode:
-            return {**work(), "slot": hold.facts()}
+    def _governed(self, hold: Hold, work: Callable[[], Result], options: Mapping[str, Any]) -> Result:
         with Interruptions() as interruptions:
             try:
                 hold.enter(interruptions)
-            except WaitTimeout as exc:
-                if options["on_timeout"] == "fail":
-                    raise
-                return {"skipped": True, "changed": False, "msg": str(exc), "slot": {**hold.facts(), **exc.facts}}
+            except GovernorError as exc:
+                slot = {**hold.facts(), **exc.facts}
+                if isinstance(exc, WaitTimeout) and options["on_timeout"] == "skip":
+                    return {"skipped": True, "changed": False, "msg": str(exc), "slot": slot}
+                return _failure(exc, slot)
             return _Under(hold, options, interruptions).run(work)
 
+    def _foretold(self, hold: Hold, work: Callable[[], Result]) -> Result:
+        """In check mode: no slot, but what makes a real run fail does so here too."""
+        slot = hold.facts()
+        try:
+            hold.look()
+        except UnknownGovernor as exc:
+            display.warning(f"{redact(str(exc))} In check mode this is no failure: a task before may be to create it.")
+        except GovernorError as exc:
+            return _failure(exc, slot)
+        with _told_of(slot):
+            return {**work(), "slot": slot}
+
     def _single(self, wrapped: Wrapped, known: dict[str, Any]) -> Callable[[], Result]:
-        return lambda: wrapped.run(self, known)
-
-    def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Callable[[], Result]:
-        """One after the other, until one fails; what they register as facts is there for the host afterwards."""
-
         def work() -> Result:
-            results: list[Result] = []
-            facts: Result = {}
-            for each in wrapped:
-                try:
-                    result = each.run(self, known)
-                except AnsibleActionFail as exc:
-                    result = {**(exc.result or {}), "failed": True, "msg": str(exc)}
-                results.append({**result, "task": each.name})
-                facts.update(result.get("ansible_facts") or {})
-                if _failed(result):
-                    break
-            return _summary(results, facts)
+            try:
+                return wrapped.run(self, known)
+            except AnsibleConnectionFailure as exc:
+                # Of what is raised here ansible-core keeps nothing but the message, and the slot would not be told of.
+                return {"unreachable": True, "changed": False, "msg": str(exc)}
 
         return work
 
-    def _request(self, options: Mapping[str, Any], known: Mapping[str, Any]) -> Request:
+    def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Callable[[], Result]:
+        def show(result: Result) -> None:
+            if not (self._task.no_log or result.get("_ansible_no_log")):
+                # Not on stdout, which some callbacks keep for their own format.
+                display.display(line_of(result, known["inventory_hostname"], display.verbosity), stderr=True)
+
+        return lambda: run_steps(wrapped, self, known, show)
+
+    def _environment(self) -> dict[str, str]:
+        """In which a module of this task would run here."""
+        own: dict[str, Any] = {}
+        self._compute_environment_string(own)
+        return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
+
+    def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> Request:
         # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
-        settings = resolve(plain, os.environ)
+        settings = resolve(plain, self._environment())
         require_here(settings)
         holder = plain["holder"] or str(known["inventory_hostname"])
         run, host = run_and_host(self._task, known, plain["run_id"])
@@ -135,6 +163,7 @@ class ActionModule(ActionBase):
             settings=settings,
             tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,
+            action=None if options["task"] is None else wrapped[0].full_name(self),
         )
 
 
@@ -149,22 +178,17 @@ class _Under:
     def run(self, work: Callable[[], Result]) -> Result:
         slot = self._hold.facts()
         try:
-            with self._interruptions.working(self._leave_quietly):
+            with _told_of(slot), self._interruptions.working(self._leave_quietly):
                 result = work()
-        except AnsibleAction as exc:
-            slot.update(self._leave(failed=True))
-            if isinstance(getattr(exc, "result", None), dict):
-                exc.result["slot"] = slot
-            raise
         except Exception:
-            self._leave(failed=True)
+            slot.update(self._leave(failed=True))
             raise
         except BaseException:
             # Ansible's task timeout: what was started on the controller is still at work.
             end_local_work()
             self._leave(failed=True)
             raise
-        slot.update(self._leave(failed=_failed(result)))
+        slot.update(self._leave(failed=has_failed(result)))
         if slot.get("lost") and self._options["on_lost"] == "fail":
             result = {**result, "failed": True, "msg": slot["msg"]}
         return {**result, "slot": slot}
@@ -212,20 +236,26 @@ def _written(args: Mapping[str, Any]) -> list[Any]:
     return tasks if isinstance(tasks, list) else []
 
 
-def _failed(result: Result) -> bool:
-    """As the task executor has it: by rc where an action does not say."""
-    return bool(result.get("failed") or result.get("unreachable") or result.get("rc") not in (None, 0, "0"))
+def _one_of_tasks(number: int, written: Any, outer: Task, untemplated: Any) -> Wrapped:
+    try:
+        return Wrapped.parse(written, outer, untemplated, several=True)
+    except AnsibleActionFail as exc:
+        raise AnsibleActionFail(f"Number {number} of tasks: {exc.message}") from None
 
 
-def _summary(results: list[Result], facts: Result) -> Result:
-    last = results[-1]
-    summary: Result = {
-        "changed": any(result.get("changed") for result in results),
-        "failed": _failed(last),
-        "results": results,
-    }
-    if facts:
-        summary["ansible_facts"] = facts
-    if summary["failed"]:
-        summary["msg"] = f"{last['task']}: {last.get('msg', 'failed')}"
-    return summary
+def _failure(exc: GovernorError, slot: Result | None = None) -> Result:
+    """Returned, not raised: failed_when, until and retries see only what an action returns."""
+    told = {"slot": slot} if slot is not None else exc.facts
+    return {"failed": True, "changed": False, "msg": redact(str(exc)), **told}
+
+
+@contextlib.contextmanager
+def _told_of(slot: Result) -> Iterator[None]:
+    """The slot, as it is in the end, becomes part of what ansible-core makes of an exception."""
+    try:
+        yield
+    except AnsibleAction as exc:
+        # Since 2.19 ``result`` is a copy.
+        result = getattr(exc, "_result", exc.result)
+        result["slot"] = slot
+        raise

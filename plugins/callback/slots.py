@@ -175,9 +175,8 @@ class CallbackModule(CallbackBase):
         if task.check_mode:
             return
         name = " ".join(str(task.get_name()).split())
-        environment = task.environment if isinstance(task.environment, dict) else {}
         told = _of(result, "result")
-        self._ledger.record(Event(_action(task), str(host.name), name, task.args, told, environment, skipped))
+        self._ledger.record(Event(_action(task), str(host.name), name, task.args, told, _environment(task), skipped))
 
 
 def _of(result: Any, name: str) -> Any:
@@ -187,6 +186,12 @@ def _of(result: Any, name: str) -> Any:
 
 def _action(task: Any) -> str:
     return str(getattr(task, "resolved_action", None) or task.action)
+
+
+def _environment(task: Any) -> dict[str, str]:
+    """As it was for the task, templated. Since 2.19 ansible-core puts those of the blocks around before it."""
+    environments = task.environment if isinstance(task.environment, list) else [task.environment]
+    return environments[-1] if environments and isinstance(environments[-1], dict) else {}
 
 
 def _end_workers() -> None:

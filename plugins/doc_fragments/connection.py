@@ -14,6 +14,8 @@ options:
     description:
       - URLs of NATS servers, C(nats://) or C(tls://), as a list or separated by commas.
       - Falls back to the context, then to the environment variable E(NATS_URL), then to V(nats://127.0.0.1:4222).
+      - Of every environment variable named here, what the task has in C(environment) comes before what is there already
+        where it runs.
       - For every option here, an empty value and an empty file count as not given.
     type: list
     elements: str

@@ -38,7 +38,10 @@ attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
-    details: Check mode takes no slot and does not wait. The task inside runs in check mode.
+    details:
+      - Check mode takes no slot and does not wait. The task inside runs in check mode.
+      - A governor that is not there gives a warning, since a task before may be to create it. A server that cannot be
+        reached fails the task, as in a real run.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
@@ -55,11 +58,20 @@ options:
         it, and act as they do on the bare task.
       - It is templated before the wait.
       - Not C(include_*), C(import_*), C(meta) and C(add_host), which the strategy does itself.
+      - With ansible-core before 2.21 not M(ansible.builtin.set_fact) and M(ansible.builtin.include_vars) either, since
+        what they set would not override other variables there as it does when they stand alone.
     type: dict
   tasks:
     description:
       - Several such, run in order under the same slot until one fails. Each may have a C(name).
-      - What one returns cannot be used by the next, since all are templated before the wait.
+      - What one returns cannot be used in the arguments of the next, since all are templated before the wait. Facts
+        that it sets are seen by those after it where they look at variables themselves, as in a file of
+        M(ansible.builtin.template), or in O(ansible.builtin.assert#module:that).
+      - A line on stderr tells of each when it ends.
+      - Facts, statistics, groups, differences, warnings and deprecations of each count as if it stood alone. When one
+        fails, ansible-core keeps none of the facts, statistics and, before 2.21, groups that those before it have set.
+      - All M(ansible.builtin.set_stats) must have the same C(per_host) and C(aggregate). With ansible-core before 2.21
+        there can be one M(ansible.builtin.group_by).
     type: list
     elements: dict
   wait_timeout:
@@ -92,8 +104,6 @@ options:
     choices: [warn, fail]
     default: warn
 notes:
-  - What M(ansible.builtin.set_fact) and M(ansible.builtin.include_vars) set under a slot are facts of the host
-    afterwards. Up to ansible-core 2.18, templates in a file that the latter loads stay as they are.
   - When a variable in O(task) is not defined, the error names O(task), not the module inside.
   - With ansible-core before 2.19, SIGTERM ends C(ansible-playbook) alone. Work that has begun goes on and gives its
     slot back; work that waits is not begun.
@@ -133,8 +143,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 slot:
-  description: The slot that was held. Beside it stands what the task inside returned.
-  returned: always
+  description:
+    - The slot, always with the same keys; null is what is not known, or does not apply. Beside it stands what the task
+      inside returned.
+    - In check mode, and when the task fails before it waits, the governor, the holder and the action alone are known.
+  returned: always, but for a task that is refused by how it is written
   type: dict
   contains:
     governor:
@@ -145,9 +158,13 @@ slot:
       description: Who held it.
       type: str
       sample: db01
+    action:
+      description: Full name of what was run under it. Null with O(tasks), where each of RV(results) has it.
+      type: str
+      sample: ansible.builtin.command
     seq:
       description:
-        - Sequence of the slot; absent in check mode.
+        - Sequence of the slot.
         - Later slots have larger ones, and none is used twice, see
           RV(jetstream.governor.governor_slot#module:slot.seq).
       type: int
@@ -176,10 +193,33 @@ slot:
       description: Whether it was lost while the work was going on; only where it was to be given back.
       type: bool
       sample: false
+    active:
+      description: How many slots were held.
+      returned: after a wait in vain
+      type: int
+      sample: 5
+    limit:
+      description: How many can be held.
+      returned: after a wait in vain
+      type: int
+      sample: 5
+    holders:
+      description: Some of those who held them, the oldest first, each with C(holder), C(seq) and C(age) in seconds.
+      returned: after a wait in vain
+      type: list
+      elements: dict
+      sample: [{holder: db02, seq: 1795510800000041, age: 63.2}]
+    msg:
+      description: What became of it, for people to read.
+      returned: when it was lost
+      type: str
+      sample: The slot of db01 in governor 'db-restarts' was lost while it worked.
 results:
-  description: What each of O(tasks) returned, in order, with its name in C(task).
+  description:
+    - What each of O(tasks) that was run returned, in order, with its name in C(task), and in C(action) the full name of
+      what was run.
   returned: with O(tasks)
   type: list
   elements: dict
-  sample: [{task: Drain, changed: true, rc: 0}]
+  sample: [{task: Drain, action: ansible.builtin.command, changed: true, rc: 0}]
 """

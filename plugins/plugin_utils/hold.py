@@ -31,6 +31,9 @@ from .progress import Progress
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
 
+# What is not known of a slot before it is entered, kept or given back.
+_UNKNOWN = dict.fromkeys(("seq", "waited", "waited_by", "attempts", "held", "released", "lost"))
+
 _HOW = {"line": "in its line", "polling": "by trying, without a line"}
 
 
@@ -43,6 +46,7 @@ class Request:
     """Times in seconds; ``wait_timeout`` None: for ever, 0: one try.
 
     ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more.
+    ``action`` is what the slot is for, where that is one thing.
     """
 
     governor: str
@@ -54,6 +58,7 @@ class Request:
     settings: Settings
     tell: Callable[[str], None]
     tell_more: Callable[[str], None]
+    action: str | None = None
 
 
 class Hold:
@@ -64,6 +69,10 @@ class Hold:
         self.slot: Slot | None = None
         self._entered = 0.0
         self._told: dict[str, Any] = {}
+
+    def look(self) -> None:
+        """Take nothing. Raises UnknownGovernor where there is no such governor, else what ``enter`` would, at once."""
+        asyncio.run(self._look())
 
     def enter(self, interruptions: Interruptions) -> None:
         """Wait for a slot. Raises what ``Governor.start`` raises, Orphaned, and Interrupted; then nothing is held."""
@@ -86,8 +95,10 @@ class Hold:
         return {**self.facts(), "released": False}
 
     def facts(self) -> dict[str, Any]:
-        """What is to be told of the slot so far; before it is entered, for whom it would be."""
-        return {"governor": self.request.governor, "holder": self.request.holder, **self._told}
+        """What is to be told of the slot so far, always with the same keys; None is what is not known, or not so."""
+        request = self.request
+        about = {"governor": request.governor, "holder": request.holder, "action": request.action}
+        return {**about, **_UNKNOWN, **self._told}
 
     def _ended(self) -> Slot | None:
         """The slot, the first time; nothing when it was given back or kept already."""
@@ -107,6 +118,10 @@ class Hold:
             if _orphaned():
                 raise Orphaned("ansible-playbook is gone: stopped waiting, and did not start the work.")
             await campaign
+
+    async def _look(self) -> None:
+        async with connected(self.request.settings) as js:
+            await load(self.request.governor, js)
 
     async def _campaign(self) -> None:
         request = self.request

@@ -150,22 +150,20 @@ class Ledger:
         slot = event.result.get("slot")
         if not isinstance(slot, Mapping):
             slot = {}
-            left = event.args.get("release", "always") != "always"
-            if left and not event.skipped and "waited" not in event.result:
-                self._unclear.add(GOVERNED)
         for inner in event.result.get("results") or []:
             if isinstance(inner, Mapping) and isinstance(inner.get("slot"), Mapping):
                 self._governed(Event(GOVERNED, event.host, event.task, {}, inner))
-        told = {**event.result, **slot}
-        if "seq" in slot:
+        if slot.get("seq") is not None:
             governor, seq = str(slot["governor"]), int(slot["seq"])
             kept, lost = slot.get("released") is False, slot.get("lost")
             if kept:
                 self._kept.add((governor, seq))
-            row = self._row(event, governor, told)
+            row = self._row(event, governor, slot)
             row.seq, row.held, row.note = seq, slot.get("held"), "lost" if lost else "kept" if kept else ""
-        elif "waited" in told:
-            self._row(event, str(event.args.get("governor")), told).note = "no slot"
+        elif slot.get("waited") is not None:
+            self._row(event, str(slot["governor"]), slot).note = "no slot"
+        elif event.args.get("release", "always") != "always" and not event.skipped:
+            self._unclear.add(GOVERNED)
 
     def _acquired(self, event: Event) -> None:
         result, slot = event.result, event.result.get("slot")

@@ -7,32 +7,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.mod_args import ModuleArgsParser
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 
-GOVERNED = "jetstream.governor.governed"
+from .written import GOVERNED, check_action, check_words, plain_name
 
-# What the strategy does itself, for all hosts or before any task runs: an action plugin never sees it.
-_STRATEGY_ONLY = {
-    "add_host": "it acts once for all hosts, not once per host",
-    "import_playbook": "it is read before any task runs",
-    "import_role": "it is read before any task runs",
-    "import_tasks": "it is read before any task runs",
-    "include_role": "its tasks would run after this one, without the slot",
-    "include_tasks": "its tasks would run after this one, without the slot",
-    "meta": "it acts on the play, not on a host",
-}
 _WITH_COMMAND = {"command", "script", "shell"}
-_BUILTIN = ("ansible.builtin.", "ansible.legacy.")
 
-# The words of a task that say what to run. All others belong on the task around it.
-_OWN_WORDS = {"action", "args", "name"}
+Register = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -48,28 +37,18 @@ class Wrapped:
     untemplated: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, written: Any, outer: Task, untemplated: Any = None) -> Wrapped:
-        """From a task's mapping, and the same before it was templated.
+    def parse(cls, written: Any, outer: Task, untemplated: Any = None, several: bool = False) -> Wrapped:
+        """From a task's mapping, and the same before it was templated; ``several``: it is one of ``tasks``.
 
         Raises AnsibleActionFail, with a sentence, for what cannot run under a slot.
         """
-        if not isinstance(written, Mapping) or not written:
-            raise AnsibleActionFail(f"A governed task must be a mapping like a task of a playbook, not {written!r}.")
-        keywords = sorted(str(word) for word in written if _is_keyword(str(word)))
-        if keywords:
-            raise AnsibleActionFail(
-                f"{', '.join(keywords)} cannot stand inside a governed task: put it on the task around it, beside "
-                f"{GOVERNED}."
-            )
-        for word in written:
-            # Before the parser, which knows not all of them.
-            _refuse(str(word))
+        check_words(written, several)
         try:
             action, args = _action_and_args(written, outer.collections)
         except AnsibleError as exc:
             # Without a cause: ansible-core would append its message once more.
             raise AnsibleActionFail(f"A governed task must be one task of Ansible's: {exc.message}") from None
-        _refuse(action)
+        check_action(action)
         raw: dict[str, Any] = {}
         if isinstance(untemplated, Mapping):
             with contextlib.suppress(AnsibleError):
@@ -84,12 +63,23 @@ class Wrapped:
         below = [_governors_below(written, collections) for written in inner if isinstance(written, Mapping)]
         return {str(self.args.get("governor"))}.union(*below)
 
-    def run(self, outer: ActionBase, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Run it as the task executor runs a task of its own; the result is the wrapped action's."""
+    def full_name(self, outer: ActionBase) -> str:
+        """The action's name with its collection, as far as there is such an action."""
+        loaders, collections = outer._shared_loader_obj, outer._task.collections
+        for loader in (loaders.module_loader, loaders.action_loader):
+            found = loader.find_plugin_with_context(self.action, collection_list=collections)
+            if found.resolved:
+                return str(found.resolved_fqcn or self.action)
+        return self.action
+
+    def run(self, outer: ActionBase, task_vars: dict[str, Any], register: Register | None = None) -> dict[str, Any]:
+        """Run it as the task executor runs a task of its own; the result is the wrapped action's.
+
+        ``register``: called instead of the action's ``register_host_variables``, which ansible-core has since 2.21.
+        """
         loaders = outer._shared_loader_obj
-        collections = outer._task.collections
-        found = loaders.module_loader.find_plugin_with_context(self.action, collection_list=collections)
-        handler = self._handler(loaders, found, collections)
+        found = loaders.module_loader.find_plugin_with_context(self.action, collection_list=outer._task.collections)
+        handler, collections = self._handler(loaders, found, outer._task.collections)
         fqcn = found.resolved_fqcn if found.resolved else self.action
         task = outer._task.copy()
         task.action = self.action
@@ -106,36 +96,40 @@ class Wrapped:
             shared_loader_obj=loaders,
             collection_list=collections,
         )
+        if register is not None:
+            action.register_host_variables = register
         try:
             result: dict[str, Any] = action.run(task_vars=task_vars)
             return result
         finally:
             action.cleanup()
 
-    def _handler(self, loaders: Any, found: Any, collections: Any) -> str:
-        """The action plugin to run it with, in the order of the task executor."""
+    def _handler(self, loaders: Any, found: Any, collections: Any) -> tuple[str, Any]:
+        """The action plugin to run it with, and the collections to look for it in; in the task executor's order."""
         if found.resolved and found.action_plugin:
-            return str(found.action_plugin)
+            return str(found.action_plugin), collections
         if loaders.action_loader.has_plugin(self.action, collection_list=collections):
-            return self.action
+            return self.action, collections
+        # Collections for network devices have one action for all modules of a platform.
+        collection, dot, module = self.action.rpartition(".")
+        platform = module.split("_")[0]
+        platform_action = f"{collection}{dot}{platform}"
+        families = constants.NETWORK_GROUP_MODULES  # type: ignore[attr-defined]  # set when it is loaded
+        if platform in families and loaders.action_loader.has_plugin(platform_action, collection_list=collections):
+            return platform_action, collections
         if not found.resolved:
             raise AnsibleActionFail(f"There is no module or action '{self.action}' to run under a slot.")
-        return "ansible.legacy.normal"
+        return "ansible.legacy.normal", None
 
 
 def _action_and_args(written: Mapping[str, Any], collections: Any) -> tuple[str, dict[str, Any]]:
     """As ansible-core reads a task. Raises AnsibleError."""
     action, args, _delegate_to = ModuleArgsParser(task_ds=dict(written), collection_list=collections).parse()
     args = dict(args)
-    if _plain(str(action)) in _WITH_COMMAND and "cmd" in args and not args.get("_raw_params"):
+    if plain_name(str(action)) in _WITH_COMMAND and "cmd" in args and not args.get("_raw_params"):
         # Up to 2.18 it is not the parser that does this, but the task.
         args["_raw_params"] = args.pop("cmd")
     return str(action), args
-
-
-def _is_keyword(word: str) -> bool:
-    words = set(Task.fattributes) | {"local_action"}
-    return word.startswith("with_") or word in words - _OWN_WORDS
 
 
 def _governors_below(written: Mapping[str, Any], collections: Any) -> set[str]:
@@ -143,18 +137,6 @@ def _governors_below(written: Mapping[str, Any], collections: Any) -> set[str]:
     with contextlib.suppress(AnsibleError):
         return Wrapped(*_action_and_args(written, collections), "").governors(collections)
     return set()
-
-
-def _refuse(action: str) -> None:
-    reason = _STRATEGY_ONLY.get(_plain(action))
-    if reason:
-        raise AnsibleActionFail(f"{action} cannot run under a slot: {reason}.")
-
-
-def _plain(action: str) -> str:
-    for prefix in _BUILTIN:
-        action = action.removeprefix(prefix)
-    return action
 
 
 def _with_defaults(fqcn: str, outer: ActionBase, task_vars: Mapping[str, Any], args: dict[str, Any]) -> dict[str, Any]:

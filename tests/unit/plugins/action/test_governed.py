@@ -1,16 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told of a slot that no server took back: the work was done all the same."""
+"""What a governed task makes of its surroundings, and what it tells of its slot, however it ends."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.jetstream.governor.plugins.action import governed
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    NoVerdict,
+    UnknownGovernor,
+    WaitTimeout,
+)
 from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold
 from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions
 
@@ -31,3 +37,76 @@ def test_a_slot_that_could_not_be_given_back(monkeypatch: pytest.MonkeyPatch) ->
     result = under.run(lambda: {"rc": 0})
     assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "released": False}}
     assert warnings == ["The slot could not be given back; max_age ends it. Could not connect to nats://***@h:4222."]
+
+
+def an_action(**task: Any) -> governed.ActionModule:
+    """As far as it needs no play."""
+    action = governed.ActionModule.__new__(governed.ActionModule)
+    action._task = cast(Any, SimpleNamespace(**{"no_log": False, "check_mode": False, "environment": [], **task}))
+    action._templar = cast(Any, SimpleNamespace(template=lambda value: value))
+    action._connection = cast(Any, SimpleNamespace(_shell=SimpleNamespace(env_prefix=lambda **_values: "")))
+    return action
+
+
+def test_the_environment_of_the_task_comes_before_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NATS_URL", "nats://process:4222")
+    monkeypatch.setenv("NATS_USER", "somebody")
+    environments = [{"NATS_URL": "nats://block:4222", "NATS_TIMEOUT": 3}, {"NATS_URL": "nats://task:4222"}]
+    found = an_action(environment=environments)._environment()
+    assert [found[name] for name in ("NATS_URL", "NATS_USER", "NATS_TIMEOUT")] == ["nats://task:4222", "somebody", "3"]
+
+
+class HoldThatRaises:
+    def __init__(self, exc: Exception) -> None:
+        self._exc = exc
+
+    def facts(self) -> dict[str, Any]:
+        return {"governor": "g", "seq": None, "attempts": None}
+
+    def enter(self, _interruptions: Interruptions) -> None:
+        raise self._exc
+
+    def look(self) -> None:
+        raise self._exc
+
+
+def never() -> dict[str, Any]:
+    raise AssertionError("must not run")
+
+
+@pytest.mark.parametrize(("on_timeout", "ends"), [("fail", {"failed": True}), ("skip", {"skipped": True})])
+def test_what_is_known_of_a_slot_that_never_came_is_under_slot(on_timeout: str, ends: dict[str, Any]) -> None:
+    hold = cast(Hold, HoldThatRaises(WaitTimeout("Timed out.", attempts=3, holders=[])))
+    result = an_action()._governed(hold, never, {"on_timeout": on_timeout})
+    assert result == {
+        **ends,
+        "changed": False,
+        "msg": "Timed out.",
+        "slot": {"governor": "g", "seq": None, "attempts": 3, "holders": []},
+    }
+
+
+def test_in_check_mode_a_governor_may_be_still_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(governed.display, "warning", warnings.append)
+    hold = cast(Hold, HoldThatRaises(UnknownGovernor("There is no governor 'g'.")))
+    result = an_action()._foretold(hold, lambda: {"changed": True})
+    assert result == {"changed": True, "slot": hold.facts()}
+    assert warnings == [
+        "There is no governor 'g'. In check mode this is no failure: a task before may be to create it."
+    ]
+
+
+def test_in_check_mode_what_makes_a_real_run_fail_does_so_too() -> None:
+    hold = cast(Hold, HoldThatRaises(NoVerdict("Could not connect.")))
+    result = an_action()._foretold(hold, never)
+    assert result == {"failed": True, "changed": False, "msg": "Could not connect.", "slot": hold.facts()}
+
+
+def test_an_exception_tells_of_the_slot_as_it_is_in_the_end() -> None:
+    slot: dict[str, Any] = {"released": None}
+    with pytest.raises(AnsibleActionFail) as caught, governed._told_of(slot):
+        raise AnsibleActionFail("no", result={"rc": 7})
+    slot["released"] = True
+    assert caught.value.result["slot"] == {"released": True}
+    assert caught.value.result["rc"] == 7

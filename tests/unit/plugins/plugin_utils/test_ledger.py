@@ -77,7 +77,7 @@ def test_a_slot_that_a_governed_task_left_on_purpose_is_not_given_back() -> None
 
 def test_those_who_got_no_slot() -> None:
     made = ledger(
-        event(GOVERNED, {"failed": True, "waited": 5.0, "holders": []}),
+        event(GOVERNED, {"failed": True, "slot": {"governor": "up", "holder": "h1", "seq": None, "waited": 5.0}}),
         event(GOVERNED, {"slot": {"governor": "up", "holder": "h1", "waited": 12.0}}, skipped=True),
         event(SLOT, {"acquired": False, "waited": 0.5}, {"holder": "x"}),
     )
@@ -89,7 +89,7 @@ def test_those_who_got_no_slot() -> None:
 def test_what_did_not_get_as_far_as_waiting_is_not_shown() -> None:
     made = ledger(
         event(GOVERNED, {"skip_reason": "Conditional result was False"}, {"release": "never"}, skipped=True),
-        event(GOVERNED, {"slot": {"governor": "up", "holder": "h1"}}),  # check mode
+        event(GOVERNED, {"failed": True, "slot": {"governor": "up", "holder": "h1", "seq": None, "waited": None}}),
         event(SLOT, {"skip_reason": "Conditional result was False"}, skipped=True),
         event(SLOT, {"failed": True, "acquired": False, "msg": "This play would never end"}),
         event("ansible.builtin.ping", {"slot": {"governor": "up", "seq": 1}}),

@@ -9,7 +9,10 @@ Each plays all cases in a sandbox of its own, called ``box``, and writes their r
 
 A case has a ``name``, a ``task``, perhaps ``keywords`` beside it, in which ``RESULT`` is the variable with the result,
 and tasks ``after`` it: what they register as ``seen`` is compared too. ``fails`` says whether it fails, null that this
-is the machine's business; ``differs`` what of the result need not be the same. ``needs: root`` leaves it to root.
+is the machine's business; ``differs`` what of the result need not be the same. ``needs: root`` leaves it to root,
+``needs: "2.21"`` to that ansible-core and newer.
+
+With ``tasks`` instead, of which only the last may fail, the bare form has a task for each.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.release import __version__ as ansible_version
 
 FORMS = ("bare", "governed")
+GOVERNED = "jetstream.governor.governed"
 
 # What differs from one run to the next by nature.
 _PASSING = {
@@ -64,20 +69,26 @@ def cases_of(folder: Path) -> list[dict[str, Any]]:
     names = [case["name"] for case in cases]
     if len(set(names)) != len(names):
         raise SystemExit("two cases have the same name")
-    return [case for case in cases if case.get("needs") != "root" or os.geteuid() == 0]
+    core = tuple(int(part) for part in ansible_version.split(".")[:2])
+    there = {None, *(["root"] if os.geteuid() == 0 else []), *(["2.21"] if core >= (2, 21) else [])}
+    return [case for case in cases if case.get("needs") in there]
 
 
 def play(form: str, cases: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     tasks: list[dict[str, Any]] = []
     results: dict[str, str] = {}
     for number, case in enumerate(cases):
-        task = {key: value for key, value in case["task"].items() if key != "name"}
-        if form == "governed":
-            task = {"jetstream.governor.governed": {"task": task}}
-        keywords = json.loads(json.dumps(case.get("keywords", {})).replace("RESULT", f"result_{number}"))
-        keywords = {"ignore_errors": True, **keywords, "register": f"result_{number}"}
-        tasks.append({"name": case["name"], **task, **keywords})
-        results[case["name"]] = f"result_{number}"
+        variable = f"result_{number}"
+        if "tasks" in case and form == "bare":
+            parts = [(step, f"{variable}_{index}") for index, step in enumerate(case["tasks"])]
+            results[case["name"]] = "{'results': [" + ", ".join(part for _step, part in parts) + "]}"
+        else:
+            wrapped = {key: case[key] for key in ("task", "tasks") if key in case}
+            parts = [({GOVERNED: wrapped} if form == "governed" else case["task"], variable)]
+            results[case["name"]] = variable
+        for step, part in parts:
+            keywords = json.loads(json.dumps(case.get("keywords", {})).replace("RESULT", part))
+            tasks.append({**step, "name": case["name"], "ignore_errors": True, **keywords, "register": part})
         if "after" in case:
             tasks += case["after"]
             keep = {f"seen_{number}": "{{ seen }}"}
@@ -90,10 +101,8 @@ def play(form: str, cases: list[dict[str, Any]], folder: Path) -> dict[str, Any]
         "name": f"All cases, {form}",
         "hosts": "h1",
         "gather_facts": False,
-        "vars": {"box": str(folder / form), "form": form},
-        "module_defaults": {
-            "jetstream.governor.governed": {"governor": "matrix", "servers": "{{ nats_url }}", "wait_timeout": "20s"}
-        },
+        "vars": {"box": str(folder / form), "form": form, "matrix_overridden": "by nobody"},
+        "module_defaults": {GOVERNED: {"governor": "matrix", "servers": "{{ nats_url }}", "wait_timeout": "20s"}},
         "tasks": [
             {
                 "name": "Make a sandbox",
@@ -119,10 +128,24 @@ def comparable(value: Any) -> Any:
     return value
 
 
+def together(result: dict[str, Any]) -> dict[str, Any]:
+    """Of several tasks, what can be compared: in both forms, what each returned and what of it counts for all."""
+    steps = [{key: value for key, value in step.items() if key not in ("task", "action")} for step in result["results"]]
+    warnings = result.get("warnings", []) + [each for step in steps for each in step.pop("warnings", [])]
+    states = {"changed": any, "skipped": all, "failed": any, "unreachable": any}
+    computed = {state: of(bool(step.get(state)) for step in steps) for state, of in states.items()}
+    told = {state: bool(result.get(state, computed[state])) for state in states}
+    return {"results": steps, "warnings": warnings, **(told if "slot" in result else computed)}
+
+
 def differences(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     bare, governed = (json.loads((folder / f"{form}.json").read_text(encoding="utf-8")) for form in FORMS)
     if set(bare) != set(governed) or not bare:
         raise SystemExit("the two forms did not run the same cases")
+    for case in cases:
+        if "tasks" in case:
+            for results in (bare, governed):
+                results[case["name"]] = together(results[case["name"]])
     allowed = {case["name"]: set(case.get("differs", [])) for case in cases}
     found = [
         {"case": case["name"], "fails": bool(bare[case["name"]].get("failed"))}

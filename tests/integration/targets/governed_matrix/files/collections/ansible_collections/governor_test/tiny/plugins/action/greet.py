@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleActionSkip
+from ansible.errors import AnsibleActionFail, AnsibleActionSkip, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 
@@ -19,5 +19,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("There is nobody to greet.", result={"rc": 7, "changed": True})
         if whom == "later":
             raise AnsibleActionSkip("Not now.", result={"when": "later"})
+        if whom == "far away":
+            raise AnsibleConnectionFailure("No way there.")
         task = self._task
         return {**result, "greeting": f"Hello {whom}", "changed": True, "seen": [task.action, task.check_mode]}

@@ -14,9 +14,15 @@ def main() -> None:
             "data": {"type": "dict", "required": True},
             "word": {"type": "str"},
             "other": {"type": "str"},
+            "warns": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
+    if module.params["warns"]:
+        module.warn(f"tiny warns {module.params['word']}")
+        module.deprecate(
+            f"tiny deprecates {module.params['word']}", version="9.0.0", collection_name="governor_test.tiny"
+        )
     module.exit_json(changed=True, given=module.params, check_mode=module.check_mode)
 
 

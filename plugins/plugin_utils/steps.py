@@ -1,0 +1,125 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several tasks in the place of one: each is run as if it stood alone, and is told of when it ends."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ansible import constants, errors
+from ansible.plugins import action as actions
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible.utils.vars import combine_vars
+from ansible.vars.clean import clean_facts, module_response_deepcopy, namespace_facts, strip_internal_keys
+
+from .summary import Result, facts_of, has_failed, state_of, summary
+from .wrapped import Register, Wrapped
+from .written import ACTIONS_SET_VARIABLES
+
+# The layer of facts, in ansible-core's order of precedence.
+_FACTS: Any = actions.VariableLayer.CACHEABLE_FACT if ACTIONS_SET_VARIABLES else 0
+
+# ansible-core is about to do without it.
+_SKIP: Any = getattr(errors, "AnsibleActionSkip", ())
+
+
+def run_steps(
+    wrapped: list[Wrapped], outer: ActionBase, task_vars: dict[str, Any], show: Callable[[Result], None]
+) -> Result:
+    """One after the other until one fails. ``show`` is given the result of each, with its ``task`` and ``action``."""
+    results: list[Result] = []
+    variables = _Variables(outer, task_vars)
+    for step in wrapped:
+        names = {"task": step.name, "action": step.full_name(outer)}
+        result = {**_run(step, outer, task_vars, variables.register), **names}
+        variables.take(result)
+        results.append(result)
+        show(result)
+        if has_failed(result):
+            break
+    variables.hand_over()
+    together = summary(results)
+    if "add_group" in together and not ACTIONS_SET_VARIABLES and together["changed"] and not outer._task.changed_when:
+        # Else the strategy says by the group alone whether the task has changed.
+        outer._task.changed_when = [True]
+    return together
+
+
+def line_of(result: Result, host: str, verbosity: int) -> str:
+    """As ansible-core tells of an item of a loop."""
+    state = state_of(result)
+    line = f"{state}: [{host}] => (task={' '.join(str(result['task']).split())})"
+    if (verbosity > 0 or result.get("_ansible_verbose_always")) and not result.get("_ansible_verbose_override"):
+        shown = strip_internal_keys(module_response_deepcopy(result))
+        if verbosity < 3:
+            shown.pop("invocation", None)
+        return f"{line} => {json.dumps(shown, sort_keys=True, ensure_ascii=False, default=str)}"
+    return f"{line}: {result.get('msg', '')}" if state in ("failed", "unreachable") else line
+
+
+def _run(step: Wrapped, outer: ActionBase, task_vars: dict[str, Any], register: Register) -> Result:
+    """What the action raises becomes its result, as the task executor makes it: others were run before it."""
+    try:
+        return step.run(outer, task_vars, register if ACTIONS_SET_VARIABLES else None)
+    except errors.AnsibleConnectionFailure as exc:
+        return {"unreachable": True, "msg": str(exc)}
+    except _SKIP as exc:
+        return {**exc.result, "skipped": True, "msg": str(exc)}
+    except errors.AnsibleError as exc:
+        return {**(getattr(exc, "result", None) or {}), "failed": True, "msg": str(exc)}
+    except Exception as exc:  # noqa: BLE001  # an action may raise anything
+        msg = f"Unexpected failure, {type(exc).__name__}: {exc}"
+        return {"failed": True, "msg": msg, "exception": traceback.format_exc()}
+
+
+class _Variables:
+    """What the tasks set for their host: there for those after it at once, and for the play in the end."""
+
+    def __init__(self, outer: ActionBase, task_vars: dict[str, Any]) -> None:
+        self._outer = outer
+        self._task_vars = task_vars
+        self._of_all: dict[Any, Result] = {}
+        self._of_one: dict[Any, Result] = {}
+
+    def register(self, variables: Result, layer: Any = None) -> None:
+        """In the place of an action's own method."""
+        self._of_one[actions.VariableLayer.REGISTER_VARS if layer is None else layer] = variables
+
+    def take(self, result: Result) -> None:
+        """What the action has set that returned this."""
+        of_one, self._of_one = self._of_one, {}
+        # An action that has set facts in its own way does not mean those in its result.
+        of_one.setdefault(_FACTS, facts_of(result))
+        for layer in sorted(of_one):
+            if of_one[layer]:
+                self._of_all.setdefault(layer, {}).update(of_one[layer])
+                self._show_to_the_next(layer, of_one[layer])
+
+    def hand_over(self) -> None:
+        if ACTIONS_SET_VARIABLES:
+            # Without any, ansible-core would take for such what is in the result.
+            for layer, variables in {_FACTS: {}, **self._of_all}.items():
+                self._outer.register_host_variables(variables, layer)
+
+    def _show_to_the_next(self, layer: Any, variables: Result) -> None:
+        """In the task executor's way, but for the host of the task alone, as it does too."""
+        task, known = self._outer._task, self._task_vars
+        if task.delegate_to and task.delegate_facts:
+            return
+        if layer == _FACTS:
+            facts = variables if ACTIONS_SET_VARIABLES else wrap_var(variables)
+            known["ansible_facts"] = combine_vars(
+                known.get("ansible_facts") or {}, namespace_facts(facts)["ansible_facts"]
+            )
+            if constants.config.get_config_value("INJECT_FACTS_AS_VARS"):
+                known.update(clean_facts(facts))
+        else:
+            known.update(variables)
+        # It keeps what it has made of the variables until it is given them again.
+        self._outer._templar.available_variables = known
