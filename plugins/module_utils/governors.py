@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from .core.config import Desired, GovernorConfig, plan
@@ -91,18 +91,21 @@ async def reset(js: JetStream, params: Params, check_mode: bool) -> Result:
     }
 
 
-async def info(js: JetStream, params: Params) -> Result:
-    """``missing``: the names asked for that no governor has."""
-    names = params["name"]
+async def info(js: JetStream, names: Sequence[str], collective: str | None, with_entries: bool) -> Result:
+    """Those of these names, or all, or all of a collective. ``missing``: the names that no governor has.
+
+    ``server`` is where the answer comes from, as host:port.
+    """
     if names:
         found = [(name, await Manager.find(name, js)) for name in dict.fromkeys(names)]
         managers = [manager for _name, manager in found if manager is not None]
     else:
-        found, managers = [], await load_governors(js, params["collective"], see_line=True)
+        found, managers = [], await load_governors(js, collective, see_line=True)
     return {
         "changed": False,
-        "governors": list(await asyncio.gather(*(_described(manager, params["entries"]) for manager in managers))),
+        "governors": list(await asyncio.gather(*(_described(manager, with_entries) for manager in managers))),
         "missing": [name for name, manager in found if manager is None],
+        "server": js.server,
     }
 
 

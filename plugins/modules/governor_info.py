@@ -10,7 +10,7 @@ module: governor_info
 short_description: Tell of governors, their settings and who holds their slots
 version_added: 0.1.0
 description:
-  - Returns one, several or all governors, with their entries if asked, shaped by a JMESPath query if given.
+  - Returns one, several or all governors, with who holds their slots, shaped by a JMESPath query if given.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -39,9 +39,11 @@ options:
     description: Only governors of this Choria collective, as C(choria governor list) shows them.
     type: str
   entries:
-    description: Whether to return who holds the slots too. It takes a request per entry.
+    description:
+      - Whether to return who holds the slots too, in RV(governors[].entries).
+      - When it is not given, V(true) where O(name) is given or O(query) asks for C(entries), V(false) otherwise.
+      - Thousands are read in a few requests. V(false) is for a NATS user who may not read them.
     type: bool
-    default: false
   query:
     description:
       - A JMESPath expression over RV(governors) and RV(missing), whose value is returned in RV(result).
@@ -62,7 +64,6 @@ EXAMPLES = r"""
 - name: Who holds the slots of one
   jetstream.governor.governor_info:
     name: db-restarts
-    entries: true
   delegate_to: localhost
   run_once: true
   register: restarts
@@ -73,6 +74,13 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
   register: full
+
+- name: Where a host holds a slot
+  jetstream.governor.governor_info:
+    query: governors[?entries[?holder == 'db01']].name
+  delegate_to: localhost
+  run_once: true
+  register: held
 """
 
 RETURN = r"""
@@ -142,7 +150,7 @@ governors:
       type: str
       sample: '2026-11-24T09:00:00.000Z'
     entries:
-      description: Who holds a slot, oldest first; only with O(entries=true).
+      description: Who holds a slot, oldest first; only where O(entries) is true, given or by default.
       type: list
       elements: dict
       contains:
@@ -180,6 +188,11 @@ missing:
   type: list
   elements: str
   sample: []
+server:
+  description: The server that the answer comes from, as host and port.
+  returned: success
+  type: str
+  sample: nats1.example.net:4222
 result:
   description: The value of the O(query).
   returned: when O(query) is given
@@ -191,10 +204,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.core.errors import InvalidValue
 from ..module_utils.core.jetstream import JetStream
 from ..module_utils.governors import info
 from ..module_utils.options import CONNECTION_OPTIONS
-from ..module_utils.query import compiled
+from ..module_utils.query import Query
 from ..module_utils.runner import run
 
 
@@ -203,7 +217,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "list", "elements": "str", "default": []},
             "collective": {"type": "str"},
-            "entries": {"type": "bool", "default": False},
+            "entries": {"type": "bool"},
             "query": {"type": "str"},
             **CONNECTION_OPTIONS,
         },
@@ -212,13 +226,26 @@ def main() -> None:
     )
 
     async def work(js: JetStream) -> dict[str, Any]:
-        if not module.params["query"]:
-            return await info(js, module.params)
-        search = compiled(module.params["query"])
-        found = await info(js, module.params)
-        return {**found, "result": search({key: found[key] for key in ("governors", "missing")})}
+        names, collective, text = (module.params[option] for option in ("name", "collective", "query"))
+        query = Query(text) if text else None
+        found = await info(js, names, collective, _with_entries(module.params["entries"], names, query))
+        if query is None:
+            return found
+        return {**found, "result": query.search({key: found[key] for key in ("governors", "missing")})}
 
     run(module, work)
+
+
+def _with_entries(given: bool | None, names: list[str], query: Query | None) -> bool:
+    """Raises InvalidValue for a query that could find nothing."""
+    if query is None or not query.names("entries"):
+        return bool(names) if given is None else given
+    if given is False:
+        raise InvalidValue(
+            f"query {query.text!r} asks for entries, and 'entries: false' leaves them out. Leave 'entries' out, or ask "
+            "for something else."
+        )
+    return True
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def test_the_result_of_governor_stream_is_documented() -> None:
 def test_the_result_of_governor_info_is_documented() -> None:
     state = a_state(active=1)
     documented = results("governor_info")
-    assert set(documented) == {"governors", "missing", "result"}
+    assert set(documented) == {"governors", "missing", "server", "result"}
     governor = documented["governors"]["contains"]
     assert set(governor) == {*governor_result(state.config, state, []), "waiting", "entries"}
     assert set(governor["entries"]["contains"]) == set(entry_result(an_entry(1, "web01", 1), state))

@@ -225,10 +225,10 @@ def test_a_reset_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch, a_manager("a"), a_manager("b"))
-    asked = {"name": ["b", "x", "a", "b", "x"], "collective": None, "entries": False}
-    result = asyncio.run(governors.info(UNREACHABLE, asked))
+    result = asyncio.run(governors.info(UNREACHABLE, ["b", "x", "a", "b", "x"], None, with_entries=False))
     assert [each["name"] for each in result["governors"]] == ["b", "a"]
     assert result["missing"] == ["x"]
+    assert result["server"] == "127.0.0.1:4222"
     assert result["changed"] is False
     assert "entries" not in result["governors"][0]
 
@@ -254,7 +254,7 @@ def test_how_many_wait(
     manager = a_manager(active=active)
     manager.has_line, manager.line = has_line, a_line(waiting)
     existing(monkeypatch, manager)
-    [described] = asyncio.run(governors.info(UNREACHABLE, {"name": ["g"], "entries": False}))["governors"]
+    [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
     assert {key: described[key] for key in told} == told
 
 
@@ -265,7 +265,7 @@ def test_how_many_wait_where_it_may_not_be_read(monkeypatch: pytest.MonkeyPatch)
     manager = a_manager(active=2)
     manager.line = cast(Line, SimpleNamespace(queue=queue))
     existing(monkeypatch, manager)
-    [described] = asyncio.run(governors.info(UNREACHABLE, {"name": ["g"], "entries": False}))["governors"]
+    [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
     assert (described["line"], described["waiting"]) == (True, None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.query import compiled
+from ansible_collections.jetstream.governor.plugins.module_utils.query import Query
 
 FOUND: dict[str, Any] = {
     "governors": [{"name": "a", "active": 2, "limit": 2}, {"name": "b", "active": 0, "limit": 5}],
@@ -30,7 +30,7 @@ FOUND: dict[str, Any] = {
     ],
 )
 def test_a_query(query: str, result: Any) -> None:
-    assert compiled(query)(FOUND) == result
+    assert Query(query).search(FOUND) == result
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_query(query: str, result: Any) -> None:
 )
 def test_a_broken_query_tells_where_it_is_wrong(query: str, character: int, before: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        compiled(query)
+        Query(query)
     assert str(caught.value) == (
         f"query is not JMESPath: {query!r} is wrong at character {character}, after {before!r}."
     )
@@ -58,7 +58,7 @@ def test_a_broken_query_tells_where_it_is_wrong(query: str, character: int, befo
 
 def test_a_query_of_nothing() -> None:
     with pytest.raises(InvalidValue) as caught:
-        compiled("")
+        Query("")
     assert str(caught.value).startswith("query is not JMESPath: '' is wrong: ")
 
 
@@ -75,8 +75,31 @@ def test_a_query_of_nothing() -> None:
     ],
 )
 def test_a_query_that_does_not_fit_what_was_found(query: str, why: str) -> None:
-    search = compiled(query)
+    made = Query(query)
     with pytest.raises(InvalidValue) as caught:
-        search(FOUND)
+        made.search(FOUND)
     assert str(caught.value).startswith(f"query {query!r} does not fit the result: ")
     assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "asks"),
+    [
+        ("governors[].entries[].holder", True),
+        ("governors[].[name, entries]", True),
+        ('governors[*]."entries"', True),
+        ("governors[?length(entries) > `1`].name", True),
+        ("governors[?entries[?holder == 'db01']].name", True),
+        ("sort_by(governors, &entries[0].age)[-1:].{who: name}", True),
+        ("missing && !governors[0].entries || missing | [0]", True),
+        ("governors[].name", False),
+        ("@", False),
+        # Only the name of what is made, a text, and a longer word.
+        ("governors[].{entries: active}", False),
+        ("governors[?name == 'entries'] | [`{\"entries\": 1}`]", False),
+        ("governors[].max_entries", False),
+        ("governors[0:2].name", False),
+    ],
+)
+def test_what_a_query_asks_for(query: str, asks: bool) -> None:
+    assert Query(query).names("entries") is asks

@@ -157,12 +157,18 @@ def test_what_is_refused(
     assert refusal_of(monkeypatch, capsys, module, **params)["msg"] == sentence
 
 
-def info_work(monkeypatch: pytest.MonkeyPatch, **params: Any) -> tuple[Work, list[Any]]:
-    """The work of governor_info, with the governors that it asks for, and how often it asked."""
-    asked: list[Any] = []
+class Asked(NamedTuple):
+    names: list[str]
+    collective: Optional[str]
+    with_entries: bool
 
-    async def info(_js: Any, given: Any) -> dict[str, Any]:
-        asked.append(given["name"])
+
+def info_work(monkeypatch: pytest.MonkeyPatch, **params: Any) -> tuple[Work, list[Asked]]:
+    """The work of governor_info, with what it asks for, each time."""
+    asked: list[Asked] = []
+
+    async def info(_js: Any, *what: Any) -> dict[str, Any]:
+        asked.append(Asked(*what))
         return dict(FOUND)
 
     monkeypatch.setattr(governor_info, "info", info)
@@ -178,12 +184,46 @@ def test_info_without_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
     for empty in ({}, {"query": ""}):
         work, asked = info_work(monkeypatch, name=["a", "b", "c"], **empty)
         assert asyncio.run(done(work)) == FOUND
-        assert asked == [["a", "b", "c"]]
+        assert asked == [Asked(["a", "b", "c"], None, with_entries=True)]
 
 
 def test_info_with_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
     work, _asked = info_work(monkeypatch, query="[governors[].name, missing, changed]")
     assert asyncio.run(done(work)) == {**FOUND, "result": [["a", "b"], ["c"], None]}
+
+
+@pytest.mark.parametrize(
+    ("params", "with_entries"),
+    [
+        ({}, False),
+        ({"collective": "ops"}, False),
+        ({"name": ["a"]}, True),
+        ({"query": "governors[].name"}, False),
+        ({"query": "governors[].entries[].holder"}, True),
+        ({"name": ["a"], "query": "governors[].limit"}, True),
+        ({"entries": True}, True),
+        ({"entries": True, "query": "governors[].entries"}, True),
+        ({"name": ["a"], "entries": False}, False),
+        ({"entries": False, "query": "governors[].name"}, False),
+    ],
+)
+def test_entries_are_read_where_they_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], with_entries: bool
+) -> None:
+    work, asked = info_work(monkeypatch, **params)
+    asyncio.run(done(work))
+    assert [each.with_entries for each in asked] == [with_entries]
+
+
+def test_a_query_for_entries_that_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, asked = info_work(monkeypatch, name=["a"], entries=False, query="governors[].entries[].holder")
+    with pytest.raises(InvalidValue) as caught:
+        asyncio.run(done(work))
+    assert str(caught.value) == (
+        "query 'governors[].entries[].holder' asks for entries, and 'entries: false' leaves them out. Leave 'entries' "
+        "out, or ask for something else."
+    )
+    assert asked == []
 
 
 def test_a_broken_query_is_refused_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
