@@ -37,7 +37,7 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Callabl
     name, force, desired = params["name"], params["force"], _desired(params)
     if check_mode:
         current = await Manager.find(name, js, see_line=True)
-        before, after, changes = plan(name, current.config if current else None, desired)
+        before, after, changes = plan(name, current.config if current else None, desired, js.place)
         state, stream = (current.state, current.state.stream) if current else (None, {})
         check_change(state, after, js.server_version, js.server, force)
     else:

@@ -73,9 +73,10 @@ options:
       - Whether the governor has a line, in which JetStream hands a freed slot to the first of those who wait, in
         milliseconds. It is a small stream of its own, C(GOVLINE_<name>), that is changed and deleted with the governor.
       - Without a line, those who wait try again every now and then, and who gets a slot is chance.
-      - A governor that Choria made gets its line when this module touches it.
+      - V(true) makes the line, V(false) removes it. When it is not given, a new governor gets a line, and one that
+        exists stays as it is; so a governor that Choria made gets its line by V(true).
+      - A line that is not in order is mended whenever this module touches the governor.
     type: bool
-    default: true
   force:
     description:
       - Delete a governor that has active entries.
@@ -199,7 +200,7 @@ changes:
       type: str
       sample: limit
     before:
-      description: Its value before.
+      description: Its value before; null for a line that is not in order, too.
       type: raw
       sample: 5
     after:
@@ -234,7 +235,7 @@ def main() -> None:
             "subject": {"type": "str"},
             "collective": {"type": "str"},
             "description": {"type": "str"},
-            "line": {"type": "bool", "default": True},
+            "line": {"type": "bool"},
             "force": {"type": "bool", "default": False},
             **CONNECTION_OPTIONS,
         },

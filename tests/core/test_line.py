@@ -67,13 +67,17 @@ async def test_it_can_be_left_out_taken_away_and_given_back(server: NatsServer, 
 
 
 @within(20)
-async def test_a_governor_that_somebody_else_made_gets_one(server: NatsServer, name: str) -> None:
+async def test_a_governor_that_somebody_else_made_gets_one_when_that_is_asked_for(
+    server: NatsServer, name: str
+) -> None:
     async with connected(server.url) as nc:
         made = await Manager.create(name, nc, limit=1, max_age=60, line=False)
-        assert (await Manager.ensure(name, nc, limit=1)).changes == (Change("line", False, True),)
+        assert (await Manager.ensure(name, nc, limit=2)).changes == (Change("limit", 1, 2),)
+        assert await made.line.exists() is False
+        assert (await Manager.ensure(name, nc, limit=2, line=True)).changes == (Change("line", False, True),)
         assert (await made.line.queue()) is not None
-        await made.set_limit(2)
-        assert (await Manager.ensure(name, nc, limit=2)).changes == ()
+        await made.set_limit(3)
+        assert (await Manager.ensure(name, nc, limit=3)).changes == ()
 
 
 @within(20)

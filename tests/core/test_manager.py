@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change, Desired, plan
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change, Desired, Plan, plan
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     AlreadyExists,
     ConfigRefused,
@@ -19,6 +19,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     SubjectTaken,
     UnknownGovernor,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, within
@@ -103,7 +105,8 @@ async def test_load_tells_what_was_created(server: NatsServer, name: str) -> Non
 @within(20)
 async def test_a_governor_that_does_not_exist(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
-        sentence = rf"^There is no governor '{name}' \(stream GOVERNOR_{name} not found\)\.$"
+        where = rf"at 127\.0\.0\.1:{server.port} \(stream GOVERNOR_{name} not found\)"
+        sentence = rf"^There is no governor '{name}' {where}\.$"
         with pytest.raises(UnknownGovernor, match=sentence):
             await Manager.load(name, nc)
         with pytest.raises(UnknownGovernor, match=sentence):
@@ -154,7 +157,7 @@ async def test_ensure_with_limit_zero_only_loads(server: NatsServer, name: str) 
 @within(20)
 async def test_creating_needs_a_max_age(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
-        sentence = f"^Governor '{name}' does not exist yet; creating it needs max_age\\.$"
+        sentence = rf"^There is no governor '{name}' at 127\.0\.0\.1:{server.port} yet; creating it needs max_age\.$"
         with pytest.raises(InvalidValue, match=sentence):
             await Manager.ensure(name, nc, limit=5)
         assert await Manager.find(name, nc) is None
@@ -209,14 +212,14 @@ async def test_the_plan_is_what_the_server_then_has(server: NatsServer, name: st
     async with connected(server.url) as nc:
         desired = Desired(**wanted)
         current = await Manager.create(name, nc, limit=9, max_age=77)
-        steps = plan(name, current.config, desired)
+        steps = plan(name, current.config, desired, current.js.place)
         applied = await Manager.apply(steps, current.js, current)
         loaded = await Manager.load(name, nc, see_line=True)
         assert applied.config == loaded.config == steps.after
-        assert plan(name, loaded.config, desired).changes == ()
+        assert plan(name, loaded.config, desired, current.js.place).changes == ()
         await loaded.delete()
 
-        steps = plan(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}))
+        steps = plan(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}), current.js.place)
         await Manager.apply(steps, current.js)
         loaded = await Manager.load(name, nc, see_line=True)
         assert loaded.config == steps.after
@@ -248,6 +251,45 @@ async def test_two_who_create_it_at_once_with_other_limits(server: NatsServer, n
         assert (await Manager.load(name, one)).limit in (2, 3)
         # Where they cannot both have it, the one that gives up says so.
         assert all(isinstance(each, (Manager, ConfigRefused)) for each in made)
+
+
+@within(20)
+async def test_one_that_is_deleted_while_it_is_changed(
+    server: NatsServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made anew where all that this needs was given."""
+
+    async def deleted_first(steps: Plan, js: JetStream, current: Manager, force: bool) -> Manager:
+        monkeypatch.undo()
+        await current.delete()
+        return await Manager.apply(steps, js, current, force)
+
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=1, max_age=30)
+        monkeypatch.setattr(Manager, "apply", deleted_first)
+        assert (await Manager.ensure(name, nc, limit=2, max_age=60)).limit == 2
+        monkeypatch.setattr(Manager, "apply", deleted_first)
+        with pytest.raises(InvalidValue, match=f"^There is no governor '{name}' at .* creating it needs max_age"):
+            await Manager.ensure(name, nc, limit=3)
+
+
+@within(20)
+async def test_a_line_that_is_removed_while_it_is_made(
+    server: NatsServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by somebody who declares the same governor without one."""
+    repeat = Line._repeat
+
+    async def removed_first(line: Line, verb: str, what: str, request: Any = None) -> Any:
+        if verb.startswith("CONSUMER.CREATE"):
+            monkeypatch.undo()
+            await line.remove()
+        return await repeat(line, verb, what, request)
+
+    async with connected(server.url) as nc:
+        monkeypatch.setattr(Line, "_repeat", removed_first)
+        made = await Manager.ensure(name, nc, limit=1, max_age=60, line=True)
+        assert (made.config.line, await made.line.condition(1)) == (True, True)
 
 
 @within(20)

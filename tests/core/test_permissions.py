@@ -187,9 +187,11 @@ async def test_who_may_not_make_a_line_is_told(guarded: NatsServer) -> None:
     """No silent downgrade: without a line has to be asked for."""
     async with connected(url(guarded, "no_line")) as nc:
         sentence = await refusal(Manager.create("lineless", nc, limit=1, max_age=60))
+        more = " Governor 'lineless' was made, but has no line: 'line: true' gives it one."
         assert "'$JS.API.STREAM.CREATE.GOVLINE_lineless'" in sentence
-        assert await refusal(Manager.ensure("lineless", nc, limit=1)) == sentence
-        for _each in range(2):
-            without = await Manager.ensure("lineless", nc, limit=1, line=False)
+        assert sentence.endswith(more)
+        assert await refusal(Manager.ensure("lineless", nc, limit=1, line=True)) == sentence[: -len(more)]
+        for line in (None, False):
+            without = await Manager.ensure("lineless", nc, limit=1, line=line)
             assert (without.changes, without.config.line) == ((), False)
         await without.delete()

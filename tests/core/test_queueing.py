@@ -347,7 +347,7 @@ async def test_a_line_that_is_taken_away_and_given_back(server: NatsServer, name
         async with queued(nc, name, "web01") as waiting:
             await manager.line.remove()
             # By trying every quarter of a second, it looks for a line now and then.
-            await Manager.ensure(name, nc, limit=1)
+            await Manager.ensure(name, nc, limit=1, line=True)
             await line_up(nc, name, 1)
             assert not waiting.done()
             await slot.finish()

@@ -97,6 +97,15 @@ class Desired:
     description: str | None = None
     line: bool | None = None
 
+    def given(self) -> Json:
+        """What is asked for, by option."""
+        return {option: value for option, value in asdict(self).items() if value is not None}
+
+    @property
+    def lacking(self) -> str:
+        """What a creation would need besides; empty where it needs no more."""
+        return " and ".join(option for option in ("limit", "max_age") if getattr(self, option) is None)
+
     def check(self) -> None:
         """Raises InvalidValue for what no server would take."""
         if self.limit is not None and self.limit < 1:
@@ -127,15 +136,20 @@ class Plan(NamedTuple):
     changes: tuple[Change, ...]
 
 
-def plan(name: str, current: GovernorConfig | None, desired: Desired) -> Plan:
-    """How to get from ``current`` (None: absent) to ``desired``. Raises InvalidValue."""
+def plan(name: str, current: GovernorConfig | None, desired: Desired, place: str) -> Plan:
+    """How to get from ``current`` (None: absent) to ``desired``. Raises InvalidValue; ``place`` is for its sentences.
+
+    A line that is not in order is mended, whether it is asked for or not: the line of ``current`` was looked at.
+    """
     desired.check()
-    wanted = {option: value for option, value in asdict(desired).items() if value is not None}
+    wanted = desired.given()
     if "max_age" in wanted:
         # To the nanosecond, as the server has it: 102 times 0.001 is not 0.102, and would be a change for ever.
         wanted["max_age"] = round(wanted["max_age"] * 1e9) / 1e9
     if current is None:
-        return _creation(name, wanted)
+        return _creation(name, wanted, desired.lacking, place)
+    if current.line is None:
+        wanted.setdefault("line", True)
     after = replace(current, **wanted)
     changes = tuple(
         Change(option, getattr(current, option), value)
@@ -145,10 +159,9 @@ def plan(name: str, current: GovernorConfig | None, desired: Desired) -> Plan:
     return Plan(current, after, changes)
 
 
-def _creation(name: str, wanted: Mapping[str, Any]) -> Plan:
-    missing = [option for option in ("limit", "max_age") if option not in wanted]
-    if missing:
-        raise InvalidValue(f"Governor '{name}' does not exist yet; creating it needs {' and '.join(missing)}.")
+def _creation(name: str, wanted: Mapping[str, Any], lacking: str, place: str) -> Plan:
+    if lacking:
+        raise InvalidValue(f"There is no governor '{name}' at {place} yet; creating it needs {lacking}.")
     defaults = {
         "replicas": 1,
         "subject": campaign_subject(name),

@@ -92,9 +92,8 @@ class JetStream:
         message = await self._request(self.api(verb), payload, None, what)
         if message is None:
             raise JetStreamUnavailable(
-                f"{what}: no JetStream answers at {self.server}"
-                + (f" in domain '{self.domain}'" if self.domain else "")
-                + ". Start nats-server with JetStream enabled (-js), or correct the domain."
+                f"{what}: no JetStream answers at {self.place}. Start nats-server with JetStream enabled (-js), or "
+                "correct the domain."
             )
         return self._checked(message, what)
 
@@ -150,6 +149,11 @@ class JetStream:
         """Where this connection leads, without credentials, for sentences."""
         url = self.nc.connected_url
         return url.netloc.rpartition("@")[2] if url else "no server (disconnected)"
+
+    @property
+    def place(self) -> str:
+        """Where its streams are, for sentences: the server, and the domain where one was chosen."""
+        return f"{self.server} in domain '{self.domain}'" if self.domain else self.server
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None, what: str) -> Msg | None:
         """The answer, or None when nobody listens on the subject."""

@@ -19,6 +19,7 @@ from .errors import (
     EntryGone,
     GovernorError,
     InUse,
+    NoLine,
     NotAGovernor,
     NotTaken,
     NoVerdict,
@@ -96,7 +97,7 @@ class Manager:
         ``force`` as in ``hazards.check_change``.
         """
         js = jetstream(nc)
-        steps = plan(name, None, Desired(limit=limit, max_age=max_age, **rest))
+        steps = plan(name, None, Desired(limit=limit, max_age=max_age, **rest), js.place)
         try:
             return await cls.apply(steps, js, force=force)
         except AlreadyExists:
@@ -109,12 +110,12 @@ class Manager:
     async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
         """Create the governor, or change of it what is given. ``limit`` 0 only loads it: UnknownGovernor when absent.
 
-        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description``: what is not given stays as it is; and
-        ``line``: True unless given.
+        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``line``: what is not given stays as it
+        is.
         """
         if limit == 0:
             return await cls.load(name, nc)
-        return await cls.reach(name, jetstream(nc), Desired(**{"limit": limit, "line": True, **rest}))
+        return await cls.reach(name, jetstream(nc), Desired(limit=limit, **rest))
 
     @classmethod
     async def reach(cls, name: str, js: JetStream, desired: Desired, force: bool = False) -> Manager:
@@ -137,7 +138,8 @@ class Manager:
             try:
                 await cls.apply(steps, js, current, force)
                 lost = None
-            except (AlreadyExists, NotTaken) as exc:
+            except (AlreadyExists, NotTaken, NoLine, UnknownGovernor) as exc:
+                # It was made, changed or deleted meanwhile, or its line was.
                 lost = exc
         raise lost or ConfigRefused(
             f"Governor '{name}' was changed by somebody else each time that it was changed here, {_ROUNDS} times: "
@@ -147,7 +149,7 @@ class Manager:
     @classmethod
     async def _planned(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
         current = await cls.find(name, js, see_line=True)
-        return current, plan(name, current.config if current else None, desired)
+        return current, plan(name, current.config if current else None, desired, js.place)
 
     @classmethod
     async def apply(cls, steps: Plan, js: JetStream, current: Manager | None = None, force: bool = False) -> Manager:
@@ -170,17 +172,26 @@ class Manager:
         info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
         check_echo(wanted, info["config"], what)
         applied = cls(js, State.from_info(info), steps.changes, steps.after.line)
-        await applied._follow(steps)
+        await (applied._follow(steps.before) if steps.before else applied._begin())
         return applied
 
-    async def _follow(self, steps: Plan) -> None:
+    async def _begin(self) -> None:
+        """Make the line of a new governor."""
+        try:
+            if self.has_line:
+                await self.line.make(self.replicas)
+        except GovernorError as exc:
+            # Who says nothing of a line leaves it as it is: the next one to declare it would not make it.
+            more = f"Governor '{self.name}' was made, but has no line: 'line: true' gives it one."
+            raise type(exc)(f"{exc} {more}", **exc.facts) from exc
+
+    async def _follow(self, before: GovernorConfig) -> None:
         """Bring the line after what the governor has become."""
         if self.has_line:
             await self.line.make(self.replicas)
-        elif self.has_line is False and steps.before is not None and steps.before.line is not False:
+        elif self.has_line is False and before.line is not False:
             await self.line.remove()
-        if steps.before is not None:
-            await self.line.raise_chances(self.limit - steps.before.limit)
+        await self.line.raise_chances(self.limit - before.limit)
 
     # -- what it is
 
@@ -289,7 +300,7 @@ class Manager:
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
         self.has_line = await self.line.condition(self.replicas)
-        changed = await self.apply(plan(self.name, self.config, desired), self.js, self, force)
+        changed = await self.apply(plan(self.name, self.config, desired, self.js.place), self.js, self, force)
         self.state, self.changes, self.has_line = changed.state, changed.changes, changed.has_line
 
 

@@ -297,7 +297,9 @@ class Stack:
         try:
             return await self.js.call(verb, request, what=f"{what} governor '{self.name}'")
         except UnknownGovernor as exc:
-            raise UnknownGovernor(f"There is no governor '{self.name}' (stream {self.stream} not found).") from exc
+            raise UnknownGovernor(
+                f"There is no governor '{self.name}' at {self.js.place} (stream {self.stream} not found)."
+            ) from exc
 
 
 def must_have(governor: str, token: str) -> Callable[[Entry], None]:

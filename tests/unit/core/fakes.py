@@ -236,7 +236,7 @@ def a_state(active: int = 0, limit: int = 2, leader: Optional[str] = None, **res
 
     With a ``leader`` it is in a cluster.
     """
-    config = replace(plan("g", None, Desired(limit=limit, max_age=60.0, **rest)).after, line=None)
+    config = replace(plan("g", None, Desired(limit=limit, max_age=60.0, **rest), "").after, line=None)
     since = NOON if active else None
     stream = {**config.to_stream(), "duplicate_window": 120 * 10**9}
     return State(config, stream, active, active, since, NOON, NOON, oldest=since, clustered=bool(leader), leader=leader)

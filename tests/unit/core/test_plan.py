@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
@@ -25,6 +26,7 @@ CRON = GovernorConfig(
     replicas=1,
     subject="$GOVERNOR.campaign.cron",
     description="Concurrency Governor cron",
+    line=True,
 )
 
 
@@ -32,10 +34,14 @@ def config(**differences: Any) -> GovernorConfig:
     return GovernorConfig(**{**vars(CRON), **differences})
 
 
+def planned(current: Optional[GovernorConfig], desired: Desired, name: str = "cron") -> Plan:
+    return plan(name, current, desired, "nats1:4222")
+
+
 def test_creation_with_defaults() -> None:
-    assert plan("cron", None, Desired(limit=5, max_age=300.0)) == Plan(
+    assert planned(None, Desired(limit=5, max_age=300.0)) == Plan(
         before=None,
-        after=config(line=True),
+        after=CRON,
         changes=(
             Change("limit", None, 5),
             Change("max_age", None, 300.0),
@@ -56,7 +62,7 @@ def test_creation_with_everything_given() -> None:
         "line": False,
     }
     desired, after = Desired(limit=1, **given), config(limit=1, **given)
-    assert plan("cron", None, desired).after == after
+    assert planned(None, desired).after == after
 
 
 @pytest.mark.parametrize(
@@ -70,8 +76,8 @@ def test_creation_with_everything_given() -> None:
 )
 def test_creation_needs_limit_and_max_age(desired: Desired, missing: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        plan("cron", None, desired)
-    assert str(caught.value) == f"Governor 'cron' does not exist yet; creating it needs {missing}."
+        planned(None, desired)
+    assert str(caught.value) == f"There is no governor 'cron' at nats1:4222 yet; creating it needs {missing}."
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_creation_needs_limit_and_max_age(desired: Desired, missing: str) -> Non
     ],
 )
 def test_nothing_to_do(desired: Desired) -> None:
-    assert plan("cron", CRON, desired) == Plan(CRON, CRON, ())
+    assert planned(CRON, desired) == Plan(CRON, CRON, ())
 
 
 @pytest.mark.parametrize(
@@ -101,22 +107,40 @@ def test_nothing_to_do(desired: Desired) -> None:
     ],
 )
 def test_one_change(option: str, value: Any) -> None:
-    result = plan("cron", CRON, Desired(**{option: value}))
+    result = planned(CRON, Desired(**{option: value}))
     assert result == Plan(CRON, config(**{option: value}), (Change(option, getattr(CRON, option), value),))
 
 
 def test_only_what_differs_is_a_change() -> None:
-    result = plan("cron", CRON, Desired(limit=5, max_age=60.0, replicas=3))
+    result = planned(CRON, Desired(limit=5, max_age=60.0, replicas=3))
     assert result.changes == (Change("max_age", 300.0, 60.0), Change("replicas", 1, 3))
+
+
+@pytest.mark.parametrize("line", [True, False])
+def test_a_line_that_nothing_is_said_of_stays_as_it_is(line: bool) -> None:
+    """As every other option: one that was taken away is not given back, and Choria's governors get none unasked."""
+    current, after = config(line=line), config(line=line, limit=2)
+    assert planned(current, Desired(limit=2)) == Plan(current, after, (Change("limit", 5, 2),))
+
+
+@pytest.mark.parametrize("asked_for", [None, True])
+def test_a_line_that_is_not_in_order_is_mended_also_unasked(asked_for: Optional[bool]) -> None:
+    broken = config(line=None)
+    assert planned(broken, Desired(line=asked_for)) == Plan(broken, CRON, (Change("line", None, True),))
+
+
+def test_a_line_that_is_not_in_order_can_be_taken_away() -> None:
+    broken, after = config(line=None), config(line=False)
+    assert planned(broken, Desired(line=False)) == Plan(broken, after, (Change("line", None, False),))
 
 
 @pytest.mark.parametrize("seconds", [102 * 0.001, 0.1 + 0.2, 1 / 3, 2**30 / 3, 1e9 + 0.1])
 def test_a_max_age_that_was_applied_is_no_change_any_more(seconds: float) -> None:
     """The server counts nanoseconds, and a float may lie beside them: 102 times 0.001 is not 0.102."""
-    applied = plan("cron", CRON, Desired(max_age=seconds)).after
-    stored = GovernorConfig.from_stream(applied.to_stream())
+    applied = planned(CRON, Desired(max_age=seconds)).after
+    stored = replace(GovernorConfig.from_stream(applied.to_stream()), line=True)
     assert stored == applied
-    assert plan("cron", stored, Desired(max_age=seconds)).changes == ()
+    assert planned(stored, Desired(max_age=seconds)).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -144,13 +168,13 @@ def test_a_max_age_that_was_applied_is_no_change_any_more(seconds: float) -> Non
 @pytest.mark.parametrize("current", [None, CRON])
 def test_values_that_no_server_takes(current: Optional[GovernorConfig], desired: Desired, sentence: str) -> None:
     with pytest.raises(InvalidValue) as caught:
-        plan("cron", current, desired)
+        planned(current, desired)
     assert str(caught.value) == sentence
 
 
 def test_a_bad_name_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(InvalidValue, match="^A governor's name must be printable"):
-        plan("a.b", None, Desired(limit=1, max_age=0))
+        planned(None, Desired(limit=1, max_age=0), name="a.b")
 
 
 def test_the_stream_of_a_new_governor() -> None:
@@ -181,7 +205,7 @@ def test_a_stream_that_omits_what_is_empty() -> None:
     stream = CRON.to_stream()
     for field in ("description", "max_age", "num_replicas"):
         del stream[field]
-    assert GovernorConfig.from_stream(stream) == config(description="", max_age=0)
+    assert GovernorConfig.from_stream(stream) == config(description="", max_age=0, line=None)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def told_by(*replicas: dict[str, Any]) -> dict[str, Any]:
     """The state of a governor, from a leader that has these replicas."""
     state = {"messages": 1, "last_seq": 4, "first_ts": "2026-03-01T12:00:00Z", "last_ts": "2026-03-01T12:00:00Z"}
     return {
-        "config": plan("g", None, Desired(limit=1, max_age=60.0, replicas=len(replicas) + 1)).after.to_stream(),
+        "config": plan("g", None, Desired(limit=1, max_age=60.0, replicas=len(replicas) + 1), "").after.to_stream(),
         "state": state,
         "created": "2026-03-01T12:00:00Z",
         "ts": "2026-03-01T12:00:00Z",

@@ -40,7 +40,7 @@ CONFIG = {
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return {"name": "g", "force": False, **NOTHING, "line": True, **given}
+    return {"name": "g", "force": False, **NOTHING, **given}
 
 
 def a_line(waiting: Optional[int] = 0) -> Line:
@@ -154,7 +154,7 @@ def test_what_a_creation_needs(monkeypatch: pytest.MonkeyPatch, given: dict[str,
     existing(monkeypatch)
     with pytest.raises(InvalidValue) as caught:
         foretold(**given)
-    assert str(caught.value) == f"Governor 'g' does not exist yet; creating it needs {lacking}."
+    assert str(caught.value) == f"There is no governor 'g' at 127.0.0.1:4222 yet; creating it needs {lacking}."
 
 
 def test_a_wrong_max_age_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,13 +173,29 @@ def test_check_mode_foretells_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_line_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not there, or not in order, or not wanted."""
-    for found, wanted in ((False, True), (None, True), (True, False), (None, False)):
+    for found, asked_for, comes in (
+        (False, True, True),
+        (None, True, True),
+        (None, None, True),
+        (True, False, False),
+        (None, False, False),
+    ):
         manager = a_manager()
         manager.has_line = found
         existing(monkeypatch, manager)
-        result = foretold(line=wanted)
-        assert result["changes"] == [{"option": "line", "before": found, "after": wanted}]
-        assert result["governor"]["line"] is wanted
+        result = foretold(line=asked_for)
+        assert result["changes"] == [{"option": "line", "before": found, "after": comes}]
+        assert result["governor"]["line"] is comes
+
+
+@pytest.mark.parametrize("line", [True, False])
+def test_a_line_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, line: bool) -> None:
+    manager = a_manager()
+    manager.has_line = line
+    existing(monkeypatch, manager)
+    result = foretold(limit=5)
+    assert result["changes"] == [{"option": "limit", "before": 2, "after": 5}]
+    assert result["governor"]["line"] is line
 
 
 def test_a_line_that_is_left_over_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
