@@ -16,7 +16,7 @@ from ansible.plugins import action as actions
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import combine_vars
-from ansible.vars.clean import clean_facts, module_response_deepcopy, namespace_facts, strip_internal_keys
+from ansible.vars.clean import clean_facts, namespace_facts
 
 from .summary import Result, facts_of, has_failed, state_of, summary
 from .wrapped import Register, Wrapped
@@ -24,6 +24,9 @@ from .written import ACTIONS_SET_VARIABLES
 
 # The layer of facts, in ansible-core's order of precedence.
 _FACTS: Any = actions.VariableLayer.CACHEABLE_FACT if ACTIONS_SET_VARIABLES else 0
+
+# What the line of a task tells before its result.
+_IN_THE_LINE = ("task", "failed", "skipped")
 
 # ansible-core is about to do without it.
 _SKIP: Any = getattr(errors, "AnsibleActionSkip", ())
@@ -56,9 +59,8 @@ def line_of(result: Result, host: str, verbosity: int) -> str:
     state = state_of(result)
     line = f"{state}: [{host}] => (task={' '.join(str(result['task']).split())})"
     if (verbosity > 0 or result.get("_ansible_verbose_always")) and not result.get("_ansible_verbose_override"):
-        shown = strip_internal_keys(module_response_deepcopy(result))
-        if verbosity < 3:
-            shown.pop("invocation", None)
+        hidden = _IN_THE_LINE if verbosity >= 3 else (*_IN_THE_LINE, "invocation")
+        shown = {key: value for key, value in result.items() if key not in hidden and not key.startswith("_ansible_")}
         return f"{line} => {json.dumps(shown, sort_keys=True, ensure_ascii=False, default=str)}"
     return f"{line}: {result.get('msg', '')}" if state in ("failed", "unreachable") else line
 

@@ -112,10 +112,10 @@ def _warn_of_what_is_lost(together: Result) -> None:
     lost = [
         *(["facts"] if facts else []),
         *(["statistics"] if "ansible_stats" in together else []),
-        *(["a group"] if "add_group" in together and not ACTIONS_SET_VARIABLES else []),
+        *(["groups"] if "add_group" in together and not ACTIONS_SET_VARIABLES else []),
     ]
     if lost:
         together.setdefault("warnings", []).append(
-            f"{' and '.join(lost)} set by the tasks before '{together['results'][-1]['task']}' are lost, because of a "
-            "task that fails ansible-core keeps nothing but its result."
+            f"What the tasks before '{together['results'][-1]['task']}' have set is lost ({', '.join(lost)}): of a "
+            "task that fails, ansible-core keeps nothing but its result."
         )

@@ -37,7 +37,7 @@ class Wrapped:
     untemplated: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, written: Any, outer: Task, untemplated: Any = None, several: bool = False) -> Wrapped:
+    def parse(cls, written: Mapping[str, Any], outer: Task, untemplated: Any = None, several: bool = False) -> Wrapped:
         """From a task's mapping, and the same before it was templated; ``several``: it is one of ``tasks``.
 
         Raises AnsibleActionFail, with a sentence, for what cannot run under a slot.

@@ -43,10 +43,7 @@ _OWN_WORDS = {"action", "args", "name"}
 
 
 def check_options(args: Mapping[str, Any], known: Collection[str], is_action: Callable[[str], bool]) -> None:
-    """Beside ``governor`` and the other options there is nothing else, and ``task`` and ``tasks`` have their shapes.
-
-    What is neither a keyword nor an action is left to the argument spec, which names the options that there are.
-    """
+    """Beside ``governor`` and the other options there is nothing else, and ``task`` and ``tasks`` have their shapes."""
     for word in map(str, args):
         if word in known:
             continue
@@ -60,6 +57,7 @@ def check_options(args: Mapping[str, Any], known: Collection[str], is_action: Ca
                 f"{word} stands among the options of {GOVERNED}: a keyword of the task belongs one level out, beside "
                 f"{GOVERNED}."
             )
+        raise AnsibleActionFail(f"{word} is no option of {GOVERNED}, which has {', '.join(sorted(known))}.")
     task, tasks = args.get("task"), args.get("tasks")
     if isinstance(task, list):
         raise AnsibleActionFail("task is one task, not a list: several belong in 'tasks'.")
@@ -67,12 +65,12 @@ def check_options(args: Mapping[str, Any], known: Collection[str], is_action: Ca
         _check_mapping(task, "task")
     if tasks is not None and not isinstance(tasks, list):
         raise AnsibleActionFail(f"tasks must be a list of tasks, not {_kind(tasks)}: one task alone belongs in 'task'.")
+    for number, each in enumerate(tasks or [], 1):
+        _check_mapping(each, f"Number {number} of tasks")
 
 
-def check_words(written: Any, several: bool) -> None:
+def check_words(written: Mapping[str, Any], several: bool) -> None:
     """One task, as it is written; ``several``: it is one of ``tasks``."""
-    if not isinstance(written, Mapping) or not written:
-        _check_mapping(written, "A governed task")
     words = [str(word) for word in written]
     if any(word in _BLOCK for word in words):
         raise AnsibleActionFail(

@@ -17,7 +17,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.libraries impor
     require,
     require_to_connect,
 )
-from ansible_collections.jetstream.governor.plugins.module_utils.query import compiled
+from ansible_collections.jetstream.governor.plugins.module_utils.query import Query
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils.libraries import require_here
 
@@ -83,7 +83,7 @@ def test_a_package_that_is_there_and_does_not_load(monkeypatch: pytest.MonkeyPat
 def test_a_query_needs_jmespath(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jmespath", None)
     with pytest.raises(MissingLibrary, match=r"^The option query needs the Python package jmespath, which .* lacks: "):
-        compiled("a")
+        Query("a")
 
 
 def test_what_runs_on_the_controller_is_told_what_to_do_there(monkeypatch: pytest.MonkeyPatch) -> None:
