@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from .core.config import Desired, GovernorConfig, plan
+from .core.config import Change, Desired, GovernorConfig, plan
 from .core.durations import parse_duration
 from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
 from .core.hazards import check_change, hazards
@@ -18,10 +18,11 @@ from .core.jetstream import JetStream
 from .core.line import Line
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
-from .results import entry_result, governor_result
+from .results import entry_result, governor_result, governor_to_come
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
+Warn = Callable[[str], None]
 
 
 async def load(name: str, js: JetStream) -> Manager:
@@ -32,11 +33,24 @@ async def load(name: str, js: JetStream) -> Manager:
         raise UnknownGovernor(f"{exc} {await _others(js)} governor_stream creates one.") from exc
 
 
-async def present(js: JetStream, params: Params, check_mode: bool, warn: Callable[[str], None]) -> Result:
+async def load_foretold(name: str, js: JetStream, check_mode: bool, warn: Warn) -> Manager | None:
+    """Like ``load``, but None in check mode: an earlier task may be the one that creates it. ``warn`` is told so."""
+    try:
+        return await load(name, js)
+    except UnknownGovernor as exc:
+        if not check_mode:
+            raise
+        warn(f"{exc} Check mode takes it for one that an earlier task creates, with all slots free.")
+        return None
+
+
+async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> Result:
     """``warn`` is told what is unsafe about the governor on its server."""
     name, force, desired = params["name"], params["force"], _desired(params)
     if check_mode:
         current = await Manager.find(name, js, see_line=True)
+        if current is None and desired.lacking:
+            return await _change_of_one_to_come(js, name, desired, warn)
         before, after, changes = plan(name, current.config if current else None, desired, js.place)
         state, stream = (current.state, current.state.stream) if current else (None, {})
         check_change(state, after, js.server_version, js.server, force)
@@ -52,6 +66,19 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Callabl
         "governor": governor_result(after, state, dangers),
         "changes": [change._asdict() for change in changes],
         "diff": _diff(before, after),
+    }
+
+
+async def _change_of_one_to_come(js: JetStream, name: str, desired: Desired, warn: Warn) -> Result:
+    """Check mode. What else the earlier task gives it is not known here."""
+    desired.check()
+    await load_foretold(name, js, check_mode=True, warn=warn)
+    given = desired.given()
+    return {
+        "changed": bool(given),
+        "governor": governor_to_come(name, desired),
+        "changes": [Change(option, None, value)._asdict() for option, value in given.items()],
+        "diff": {"before": {}, "after": given},
     }
 
 
@@ -74,8 +101,16 @@ async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
     }
 
 
-async def reset(js: JetStream, params: Params, check_mode: bool) -> Result:
-    manager = await load(params["name"], js)
+async def reset(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> Result:
+    manager = await load_foretold(params["name"], js, check_mode, warn)
+    if manager is None:
+        return {
+            "changed": False,
+            "governor": governor_to_come(params["name"], Desired()),
+            "changes": [],
+            "removed": 0,
+            "diff": {"before": {"active": 0}, "after": {"active": 0}},
+        }
     before = manager.state.active
     removed = before if check_mode else await manager.reset()
     state = manager.state if check_mode else await manager.refresh()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from .core.config import GovernorConfig
+from .core.config import Desired, GovernorConfig
 from .core.entry import Entry, format_time
 from .core.names import stream_name
 from .core.state import State
@@ -26,6 +26,20 @@ def governor_result(config: GovernorConfig, state: State | None, hazards: list[s
         "last_active": format_time(state.last_active) if state else None,
         "created": format_time(state.created) if state else None,
         "hazards": hazards,
+    }
+
+
+def governor_to_come(name: str, desired: Desired) -> dict[str, Any]:
+    """One that an earlier task would create (check mode): None stands for what is not known of it."""
+    return {
+        **asdict(desired),
+        "name": name,
+        "stream": stream_name(name),
+        "active": 0,
+        "over_limit": False,
+        "last_active": None,
+        "created": None,
+        "hazards": [],
     }
 
 

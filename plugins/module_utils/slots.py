@@ -16,10 +16,10 @@ from .core.campaign import Governor
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import GIVE_BACK_PATIENCE, JetStream
-from .core.names import check_name, check_run_id, owner_of, whose
+from .core.names import check_name, check_run_id, owner_of, stream_name, whose
 from .core.stack import Stack, must_be
 from .core.state import State
-from .governors import load
+from .governors import load_foretold
 from .guard import Play, danger
 
 Result = dict[str, Any]
@@ -104,7 +104,9 @@ async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], mo
 
 
 async def acquire(js: JetStream, request: Request) -> Result:
-    manager = await load(request.governor, js)
+    manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
+    if manager is None:
+        return _acquired(request, None, None, changed=True)
     stack = Stack(request.governor, js)
     empty = manager.state.in_touch and not manager.state.active
     mine = None if empty else await stack.find(lambda entry: entry.owner == request.owner)
@@ -147,7 +149,11 @@ async def _remove(
 ) -> Result:
     """``if_none`` is called with all entries where none of them is wanted; not where a sequence was given."""
     js = replace(js, patience=GIVE_BACK_PATIENCE)
-    manager = await load(request.governor, js)
+    manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
+    if manager is None:
+        nothing: Result = {"entries": []}
+        unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
+        return {**unchanged, "acquired": False, "removed": [], "active": 0, "limit": None}
     now, stack = manager.state.now, Stack(request.governor, js)
     check = must_be(request.governor, wanted.fits, str(wanted))
     if request.seq is None:
@@ -206,15 +212,16 @@ def _guard(request: Request, limit: int) -> None:
     request.warn(found.sentence)
 
 
-def _acquired(request: Request, state: State, entry: Entry | None, changed: bool) -> Result:
-    expires = entry.expires_at(state.config.max_age) if entry else None
+def _acquired(request: Request, state: State | None, entry: Entry | None, changed: bool) -> Result:
+    """``state`` None: the governor is still to come (check mode); ``entry`` None: it is to come, or gone already."""
+    expires = entry.expires_at(state.config.max_age) if entry and state else None
     entering = {"holder": request.holder, "run_id": request.run_id, "host": request.host or None}
     return {
         "changed": changed,
         "acquired": True,
         "slot": {
             "governor": request.governor,
-            "stream": state.stream["name"],
+            "stream": stream_name(request.governor),
             "seq": entry.seq if entry else None,
             **entering,
             "acquired_at": format_time(entry.time) if entry else None,
@@ -223,8 +230,8 @@ def _acquired(request: Request, state: State, entry: Entry | None, changed: bool
         "waited": 0.0,
         "attempts": 0,
         "waited_by": None,
-        "active": state.active,
-        "limit": state.config.limit,
+        "active": state.active if state else 1,
+        "limit": state.config.limit if state else None,
         "diff": {"before": {"entries": [] if changed else [entering]}, "after": {"entries": [entering]}},
     }
 

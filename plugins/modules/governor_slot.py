@@ -35,6 +35,7 @@ attributes:
     details:
       - Check mode takes no slot and does not wait.
       - It foretells that a full governor is left by somebody in time, unless O(wait_timeout=0).
+      - A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
@@ -218,7 +219,7 @@ active:
   type: int
   sample: 4
 limit:
-  description: How many slots the governor has.
+  description: How many slots the governor has; null in check mode where it does not exist yet.
   returned: when the governor could be read
   type: int
   sample: 5

@@ -22,6 +22,7 @@ attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
+    details: A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
@@ -132,7 +133,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 governor:
-  description: The governor as it is now, or would be (check mode); null when O(state=absent).
+  description:
+    - The governor as it is now, or would be (check mode); null when O(state=absent).
+    - Where check mode does not find it and an earlier task may be the one that creates it, what is not known is null.
   returned: success
   type: dict
   contains:
@@ -245,7 +248,7 @@ def main() -> None:
     states: dict[str, Callable[..., Any]] = {
         "present": partial(present, warn=module.warn),
         "absent": absent,
-        "reset": reset,
+        "reset": partial(reset, warn=module.warn),
     }
     run(module, partial(states[module.params["state"]], params=module.params, check_mode=module.check_mode))
 

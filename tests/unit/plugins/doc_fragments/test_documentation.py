@@ -178,12 +178,20 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
     async def find(_stack: Stack, _wanted: Any) -> Any:
         return an_entry(1, "web01", 1)
 
-    async def load(_name: str, _js: Any) -> Any:
+    async def load(*_what: Any) -> Any:
         return SimpleNamespace(state=a_state(active=1))
 
-    monkeypatch.setattr(slots, "load", load)
+    monkeypatch.setattr(slots, "load_foretold", load)
     monkeypatch.setattr(Stack, "find", find)
-    request = SimpleNamespace(governor="g", holder="web01", run_id="r", host="web01", owner="r/web01/web01")
+    request = SimpleNamespace(
+        governor="g",
+        holder="web01",
+        run_id="r",
+        host="web01",
+        owner="r/web01/web01",
+        check_mode=False,
+        warn=pytest.fail,
+    )
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
     assert set(documented) == {*held, "holders", "removed"} - {"changed", "diff"}

@@ -152,9 +152,67 @@ def test_a_collective_makes_the_subject(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_what_a_creation_needs(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], lacking: str) -> None:
     existing(monkeypatch)
+    js = JetStream(nc=cast("Any", FakeNats()))
     with pytest.raises(InvalidValue) as caught:
-        foretold(**given)
+        asyncio.run(governors.present(js, params(**given), check_mode=False, warn=pytest.fail))
     assert str(caught.value) == f"There is no governor 'g' at 127.0.0.1:4222 yet; creating it needs {lacking}."
+
+
+def to_come(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let there be another governor alone; what is warned of then."""
+    existing(monkeypatch, a_manager("other"))
+    return []
+
+
+ONE_TO_COME = (
+    "There is no governor 'g' (stream GOVERNOR_g not found). Governors that exist: other. governor_stream creates one. "
+    "Check mode takes it for one that an earlier task creates, with all slots free."
+)
+
+
+@pytest.mark.parametrize("given", [{"limit": 5}, {"max_age": "1h"}, {"description": "x", "line": False}, {}])
+def test_a_change_of_a_governor_that_is_to_come_is_foretold(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    """As far as it is known: the earlier task may give it whatever it likes."""
+    warnings = to_come(monkeypatch)
+    js = JetStream(nc=cast("Any", FakeNats()))
+    result = asyncio.run(governors.present(js, params(**given), check_mode=True, warn=warnings.append))
+    settings = {**given, "max_age": 3600.0} if "max_age" in given else given
+    assert result["changed"] is bool(given)
+    assert result["changes"] == [{"option": option, "before": None, "after": each} for option, each in settings.items()]
+    assert result["diff"] == {"before": {}, "after": settings}
+    assert result["governor"] == {
+        "name": "g",
+        "stream": "GOVERNOR_g",
+        **dict.fromkeys(CONFIG),
+        **settings,
+        "active": 0,
+        "over_limit": False,
+        "last_active": None,
+        "created": None,
+        "hazards": [],
+    }
+    assert warnings == [ONE_TO_COME]
+
+
+def test_a_wrong_value_is_refused_for_a_governor_that_is_to_come_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings = to_come(monkeypatch)
+    js = JetStream(nc=cast("Any", FakeNats()))
+    with pytest.raises(InvalidValue, match="^limit must be at least 1, not 0"):
+        asyncio.run(governors.present(js, params(limit=0), check_mode=True, warn=warnings.append))
+    assert warnings == []
+
+
+def test_a_reset_of_a_governor_that_is_to_come_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings = to_come(monkeypatch)
+    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True, warn=warnings.append))
+    existing(monkeypatch, a_manager(active=0))
+    known = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True, warn=pytest.fail))
+    assert {**result, "governor": set(result["governor"])} == {**known, "governor": set(known["governor"])}
+    assert warnings == [ONE_TO_COME]
+    with pytest.raises(UnknownGovernor):
+        asyncio.run(governors.reset(UNREACHABLE, params(name="x"), check_mode=False, warn=pytest.fail))
 
 
 def test_a_wrong_max_age_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +285,7 @@ def test_a_governor_in_use_is_not_deleted(monkeypatch: pytest.MonkeyPatch, check
 
 def test_a_reset_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch, a_manager(active=3))
-    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True))
+    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True, warn=pytest.fail))
     assert (result["changed"], result["removed"], result["changes"]) == (True, 3, [])
     assert (result["governor"]["active"], result["governor"]["over_limit"]) == (0, False)
     assert result["diff"] == {"before": {"active": 3}, "after": {"active": 0}}
@@ -235,7 +293,7 @@ def test_a_reset_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_reset_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch, a_manager(active=0))
-    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True))
+    result = asyncio.run(governors.reset(UNREACHABLE, params(), check_mode=True, warn=pytest.fail))
     assert (result["changed"], result["removed"]) == (False, 0)
 
 

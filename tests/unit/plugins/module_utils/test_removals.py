@@ -67,14 +67,14 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
                 removed.append(seq)
             return found
 
-        async def load(_name: str, _js: JetStream) -> Any:
+        async def load(*_what: Any) -> Any:
             async def refresh() -> None:
                 manager.state = a_state(active=len(entries) - len(removed), limit=9)
 
             manager = SimpleNamespace(limit=9, state=a_state(active=len(entries), limit=9), refresh=refresh)
             return manager
 
-        monkeypatch.setattr(slots, "load", load)
+        monkeypatch.setattr(slots, "load_foretold", load)
         monkeypatch.setattr(Stack, "entry", entry)
         monkeypatch.setattr(Stack, "entries", all_entries)
         monkeypatch.setattr(Stack, "remove", remove_one)

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
-from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
+from ansible_collections.jetstream.governor.plugins.module_utils.results import (
+    entry_result,
+    governor_result,
+    governor_to_come,
+)
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state, an_entry
 
 GOVERNOR = {
@@ -44,6 +49,20 @@ def test_a_governor_that_would_be_created() -> None:
         "active": 0,
         "last_active": None,
         "created": None,
+    }
+
+
+def test_a_governor_that_an_earlier_task_would_create() -> None:
+    """With the keys of any other; what nobody has said of it is not known."""
+    assert governor_to_come("g", Desired(limit=2, description="For databases")) == {
+        **dict.fromkeys(GOVERNOR),
+        "name": "g",
+        "stream": "GOVERNOR_g",
+        "limit": 2,
+        "description": "For databases",
+        "active": 0,
+        "over_limit": False,
+        "hazards": [],
     }
 
 

@@ -12,14 +12,26 @@ from typing import Any, Callable, Optional, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils import governors, slots
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    InvalidValue,
+    UnknownGovernor,
+    WaitTimeout,
+)
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
-from ansible_collections.jetstream.governor.plugins.module_utils.slots import Request, WouldDeadlock, acquire, requested
-from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
+from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
+    Request,
+    WouldDeadlock,
+    acquire,
+    evict,
+    release,
+    requested,
+)
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state, an_entry
 
 UNREACHABLE = JetStream(nc=cast("Any", None))
 """What is asked of this ends in an error: the tests would notice."""
@@ -81,12 +93,31 @@ def acquired(monkeypatch: pytest.MonkeyPatch, request: Request, *entries: Entry)
     async def find(_stack: Stack, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
         return next((entry for entry in entries if wanted(entry)), None)
 
-    async def load(_name: str, _js: JetStream) -> Any:
+    async def load(*_what: Any) -> Any:
         return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2))
 
-    monkeypatch.setattr(slots, "load", load)
+    monkeypatch.setattr(slots, "load_foretold", load)
     monkeypatch.setattr(Stack, "find", find)
     return asyncio.run(acquire(UNREACHABLE, request))
+
+
+LACKING = JetStream(nc=cast("Any", FakeNats()))
+"""Its server has no governor, where a test says so by ``missing``."""
+
+
+def missing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let there be no governor; what is warned of, when the request's ``warn`` is its ``append``."""
+
+    async def load(name: str, _js: JetStream) -> Any:
+        raise UnknownGovernor(f"There is no governor '{name}'.")
+
+    async def list_governors(_js: JetStream) -> list[str]:
+        return []
+
+    monkeypatch.undo()
+    monkeypatch.setattr(Manager, "load", load)
+    monkeypatch.setattr(governors, "list_governors", list_governors)
+    return []
 
 
 def test_a_request_by_default() -> None:
@@ -221,6 +252,41 @@ def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 FULL = (an_entry(1, "db01", 9), an_entry(2, "db02", 8))
+
+
+@pytest.mark.parametrize("wait_timeout", [300.0, 0.0])
+def test_a_slot_of_a_governor_that_is_to_come_is_foretold(monkeypatch: pytest.MonkeyPatch, wait_timeout: float) -> None:
+    """With the keys of any other, whatever the guard would say to a limit that is not known."""
+    known = acquired(monkeypatch, REQUEST)
+    warnings = missing(monkeypatch)
+    request = replace(REQUEST, play=DEADLOCK, wait_timeout=wait_timeout, warn=warnings.append)
+    assert asyncio.run(acquire(LACKING, request)) == {**known, "limit": None}
+    assert warnings == [
+        "There is no governor 'g'. There is no governor at all. governor_stream creates one. Check mode takes it for "
+        "one that an earlier task creates, with all slots free."
+    ]
+
+
+@pytest.mark.parametrize("state", [release, evict])
+def test_nothing_is_removed_from_a_governor_that_is_to_come(monkeypatch: pytest.MonkeyPatch, state: Any) -> None:
+    warnings = missing(monkeypatch)
+    assert asyncio.run(state(LACKING, replace(REQUEST, warn=warnings.append))) == {
+        "changed": False,
+        "acquired": False,
+        "removed": [],
+        "active": 0,
+        "limit": None,
+        "diff": {"before": {"entries": []}, "after": {"entries": []}},
+    }
+    assert [text.startswith("There is no governor 'g'.") for text in warnings] == [True]
+
+
+@pytest.mark.parametrize("state", [acquire, release, evict])
+def test_a_governor_that_is_missing_is_a_failure_out_of_check_mode(monkeypatch: pytest.MonkeyPatch, state: Any) -> None:
+    warnings = missing(monkeypatch)
+    with pytest.raises(UnknownGovernor, match="^There is no governor 'g'"):
+        asyncio.run(state(LACKING, replace(REQUEST, check_mode=False, warn=warnings.append)))
+    assert warnings == []
 
 
 @pytest.mark.parametrize("wait_timeout", [300.0, None])

@@ -98,7 +98,7 @@ def test_the_states_of_governor_stream(monkeypatch: pytest.MonkeyPatch, state: O
     given = {"state": state} if state else {}
     run = run_of(monkeypatch, governor_stream, _ansible_check_mode=True, max_age=90, **given)
     assert isinstance(run.work, partial)
-    warn = {"warn": run.module.warn} if work is governors.present else {}
+    warn = {} if work is governors.absent else {"warn": run.module.warn}
     assert (run.work.func, run.work.keywords) == (work, {"params": run.module.params, "check_mode": True, **warn})
     assert run.module.params["max_age"] == "90"
 
