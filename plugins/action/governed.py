@@ -24,7 +24,7 @@ from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import redact, resolve
 from ..plugin_utils.hold import Hold, Request
 from ..plugin_utils.interruption import Interruptions
-from ..plugin_utils.libraries import require_here
+from ..plugin_utils.libraries import preload, require_here
 from ..plugin_utils.local_work import end_local_work
 from ..plugin_utils.play import run_and_host
 from ..plugin_utils.steps import line_of, run_steps
@@ -43,6 +43,9 @@ GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 display = Display()
+
+# Strategies load this file in ansible-playbook itself, to look at the class, before they fork the first worker for it.
+preload()
 
 
 class ActionModule(ActionBase):

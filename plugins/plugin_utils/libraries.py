@@ -6,10 +6,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from importlib import import_module
+
 from ..module_utils.libraries import require_to_connect
 from ..module_utils.settings import Settings
+
+# What is imported only where a connection is made; the second one by looking up a host's name.
+_NEEDED = ("nats.aio.client", "encodings.idna")
 
 
 def require_here(settings: Settings) -> None:
     """Raises MissingLibrary."""
     require_to_connect(settings, "put it into the execution environment")
+
+
+def preload() -> None:
+    """Import in ansible-playbook itself, once, what each of its workers needs, which are forks of it.
+
+    That starts nothing. What is missing is told by ``require_here``.
+    """
+    for module in _NEEDED:
+        with contextlib.suppress(ImportError):
+            import_module(module)
