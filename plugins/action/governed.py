@@ -21,9 +21,10 @@ from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
 from ..module_utils.core.names import check_name, owner_of
 from ..module_utils.options import CONNECTION_OPTIONS
-from ..module_utils.settings import redact, resolve
+from ..module_utils.settings import Settings, redact, resolve
 from ..plugin_utils.hold import Hold, Request
 from ..plugin_utils.interruption import Interruptions
+from ..plugin_utils.kept import Attempt
 from ..plugin_utils.libraries import preload, require_here
 from ..plugin_utils.local_work import end_local_work
 from ..plugin_utils.play import run_and_host
@@ -156,8 +157,9 @@ class ActionModule(ActionBase):
         require_here(settings)
         holder = plain["holder"] or str(known["inventory_hostname"])
         run, host = run_and_host(self._task, known, plain["run_id"])
+        governor = check_name(plain["governor"])
         return Request(
-            governor=check_name(plain["governor"]),
+            governor=governor,
             holder=holder,
             owner=owner_of(run, holder, host),
             wait_timeout=wait_seconds(plain["wait_timeout"]),
@@ -167,7 +169,12 @@ class ActionModule(ActionBase):
             tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,
             action=None if options["task"] is None else wrapped[0].full_name(self),
+            attempt=self._attempt(governor, settings, known) if options["release"] == "on_success" else None,
         )
+
+    def _attempt(self, governor: str, settings: Settings, known: Mapping[str, Any]) -> Attempt:
+        item = known.get(known.get("ansible_loop_var", ""))
+        return Attempt(self._task._uuid, str(known["inventory_hostname"]), item, governor, settings)
 
 
 class _Under:
@@ -205,7 +212,7 @@ class _Under:
     def _leave(self, failed: bool) -> Result:
         """Give the slot back, if it is to be given back; what is to be told of it."""
         release = self._options["release"]
-        if release == "never" or (release == "on_success" and failed):
+        if release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another)):
             return self._hold.keep()
         try:
             lost = not self._hold.leave(self._interruptions)

@@ -89,7 +89,8 @@ options:
     description:
       - V(always) gives the slot back when the work has ended.
       - V(on_success) lets a host that failed keep its slot until somebody evicts it or C(max_age) ends it, so that a
-        bad change stops the roll-out by itself.
+        bad change stops the roll-out by itself. A retry of the task (C(until)) works under the slot that was kept, and
+        gives it back when it succeeds. Further items of a C(loop) work under it as well, and do not give it back.
       - V(never) leaves every slot to C(max_age), so that many may work per period.
       - What C(failed_when) makes of the result is not known yet when the slot is given back.
     type: str

@@ -20,12 +20,13 @@ from ..module_utils.connection import connected
 from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
-from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE
+from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
 from ..module_utils.settings import Settings
 from .interruption import Interruptions
+from .kept import Attempt
 from .progress import Progress
 
 # How soon a waiter notices that its ansible-playbook is gone.
@@ -46,7 +47,8 @@ class Request:
     """Times in seconds; ``wait_timeout`` None: for ever, 0: one try.
 
     ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more.
-    ``action`` is what the slot is for, where that is one thing.
+    ``action`` is what the slot is for, where that is one thing. With an ``attempt``, the next ones work under a slot
+    that this one keeps.
     """
 
     governor: str
@@ -59,6 +61,7 @@ class Request:
     tell: Callable[[str], None]
     tell_more: Callable[[str], None]
     action: str | None = None
+    attempt: Attempt | None = None
 
 
 class Hold:
@@ -67,6 +70,7 @@ class Hold:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.slot: Slot | None = None
+        self._goes_on = False
         self._entered = 0.0
         self._told: dict[str, Any] = {}
 
@@ -81,17 +85,29 @@ class Hold:
         except BaseException:
             # It came in the last moment.
             with contextlib.suppress(GovernorError):
-                self.leave(interruptions)
+                self.keep() if self._goes_on else self.leave(interruptions)
             raise
 
     def leave(self, interruptions: Interruptions) -> bool:
         """Give the slot back; False when it was lost before. Raises GovernorError when it could not be given back."""
         slot = self._ended()
-        return slot is None or asyncio.run(self._leave(slot, interruptions))
+        if slot is None:
+            return True
+        if self.request.attempt is not None:
+            self.request.attempt.forget()
+        return asyncio.run(self._leave(slot, interruptions))
+
+    @property
+    def is_kept_by_another(self) -> bool:
+        """Whether another item of the task's loop has failed under this slot, so that this one's success is not all."""
+        attempt = self.request.attempt
+        return attempt is not None and not attempt.may_leave
 
     def keep(self) -> dict[str, Any]:
-        """Leave the slot to max_age; what is to be told of it."""
-        self._ended()
+        """Leave the slot to the next attempts, or to max_age; what is to be told of it."""
+        slot = self._ended()
+        if slot is not None and self.request.attempt is not None:
+            self.request.attempt.keep(slot, self._entered)
         return {**self.facts(), "released": False}
 
     def facts(self) -> dict[str, Any]:
@@ -126,6 +142,8 @@ class Hold:
     async def _campaign(self) -> None:
         request = self.request
         async with connected(request.settings) as js:
+            if await self._go_on(js):
+                return
             progress = Progress(request.governor, request.holder, js, request.tell)
             try:
                 slot = await Governor(
@@ -143,17 +161,26 @@ class Hold:
                 progress.end()
             # From here on it is to be given back, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
-            self._told = {
-                "seq": slot.seq,
-                "waited": round(slot.waited, 3),
-                "waited_by": slot.waited_by,
-                "attempts": slot.attempts,
-            }
+            self._told = _about(slot)
             request.tell_more(
                 f"{request.holder} holds slot {slot.seq} of {request.governor} after "
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
                 + (f", {_HOW[slot.waited_by]}" if slot.waited_by else "")
             )
+
+    async def _go_on(self, js: JetStream) -> bool:
+        """Whether an attempt before this one has kept its slot, and has it still: this one works under it."""
+        attempt = self.request.attempt
+        kept = attempt.kept if attempt is not None else None
+        if attempt is None or kept is None:
+            return False
+        if not await kept.slot.over(js).still_held():
+            attempt.forget()
+            return False
+        self._goes_on, self.slot, self._entered = True, kept.slot, kept.since
+        self._told = {**_about(kept.slot), "waited": 0.0, "waited_by": None, "attempts": 0}
+        self.request.tell_more(f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.governor}")
+        return True
 
     async def _leave(self, slot: Slot, interruptions: Interruptions) -> bool:
         finishing = asyncio.ensure_future(self._finish(slot))
@@ -176,6 +203,16 @@ class Hold:
 
         timing = Timing()
         return await timing.until_verdict(once, 0.0, timing.clock() + GIVE_BACK_PATIENCE)
+
+
+def _about(slot: Slot) -> dict[str, Any]:
+    return {
+        "holder": slot.holder,
+        "seq": slot.seq,
+        "waited": round(slot.waited, 3),
+        "waited_by": slot.waited_by,
+        "attempts": slot.attempts,
+    }
 
 
 def _orphaned() -> bool:
