@@ -10,13 +10,21 @@ from typing import Any, Callable, cast
 
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleActionSkip, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import VariableLayer
 
 from ansible_collections.jetstream.governor.plugins.plugin_utils import steps as module
 from ansible_collections.jetstream.governor.plugins.plugin_utils.steps import run_steps
 from ansible_collections.jetstream.governor.plugins.plugin_utils.summary import Result
 
 Does = Callable[..., Result]
+
+FACTS, SET_FACT = 1, 3
+"""As ansible-core has them since 2.21."""
+
+
+@pytest.fixture(autouse=True)
+def _actions_set_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ACTIONS_SET_VARIABLES", True)
+    monkeypatch.setattr(module, "_FACTS", FACTS)
 
 
 class Step:
@@ -124,22 +132,22 @@ def test_facts_are_seen_by_those_after_and_are_the_hosts_in_the_end() -> None:
     together = run(returning(ansible_facts={"ansible_kernel": "6"}), second, outer=outer, known=known)
     assert seen == [({"there": 1, "kernel": "6"}, "6", known)]
     assert together["ansible_facts"] == {"ansible_kernel": "6", "mine": 2}
-    assert outer.registered == {module._FACTS: {"ansible_kernel": "6", "mine": 2}}
+    assert outer.registered == {FACTS: {"ansible_kernel": "6", "mine": 2}}
 
 
 def test_variables_of_a_layer_are_put_together() -> None:
-    outer, known, layer = Outer(), dict[str, Any](), VariableLayer.EPHEMERAL_FACT
+    outer, known = Outer(), dict[str, Any]()
 
     def setting(**variables: Any) -> Does:
         def does(_task_vars: Result, register: Any) -> Result:
-            register({}, module._FACTS)
-            register(variables, layer)
+            register({}, FACTS)
+            register(variables, SET_FACT)
             return {"ansible_facts": variables}
 
         return does
 
     run(setting(a=1, b=1), returning(ansible_facts={"c": 3}), setting(b=2), outer=outer, known=known)
-    assert outer.registered == {module._FACTS: {"c": 3}, layer: {"a": 1, "b": 2}}
+    assert outer.registered == {FACTS: {"c": 3}, SET_FACT: {"a": 1, "b": 2}}
     assert (known["a"], known["b"]) == (1, 2)
 
 
@@ -154,7 +162,6 @@ def test_facts_for_another_host_are_not_those_of_this_one() -> None:
 )
 def test_a_group_does_not_hide_a_change(monkeypatch: pytest.MonkeyPatch, changed: bool, own: Any, then: Any) -> None:
     monkeypatch.setattr(module, "ACTIONS_SET_VARIABLES", False)
-    monkeypatch.setattr(module, "_FACTS", 0)
     outer = Outer(changed_when=own)
     run(returning(changed=changed), returning(add_group="g"), outer=outer)
     assert outer._task.changed_when == then

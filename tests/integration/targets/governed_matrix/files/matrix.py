@@ -131,6 +131,10 @@ def comparable(value: Any) -> Any:
 def together(result: dict[str, Any]) -> dict[str, Any]:
     """Of several tasks, what can be compared: in both forms, what each returned and what of it counts for all."""
     steps = [{key: value for key, value in step.items() if key not in ("task", "action")} for step in result["results"]]
+    for step in steps:
+        if step.get("skipped"):
+            # Not every ansible-core says it of what it has skipped.
+            step.setdefault("failed", False)
     warnings = result.get("warnings", []) + [each for step in steps for each in step.pop("warnings", [])]
     states = {"changed": any, "skipped": all, "failed": any, "unreachable": any}
     computed = {state: of(bool(step.get(state)) for step in steps) for state, of in states.items()}
