@@ -28,7 +28,7 @@ from ..plugin_utils.kept import Attempt
 from ..plugin_utils.libraries import preload, require_here
 from ..plugin_utils.local_work import end_local_work
 from ..plugin_utils.play import run_and_host
-from ..plugin_utils.steps import line_of, run_steps
+from ..plugin_utils.steps import SKIP, line_of, run_steps
 from ..plugin_utils.summary import Result, has_failed
 from ..plugin_utils.wrapped import Wrapped
 from ..plugin_utils.written import check_options, check_together
@@ -190,8 +190,8 @@ class _Under:
         try:
             with _told_of(slot), self._interruptions.working(self._leave_quietly):
                 result = work()
-        except Exception:
-            slot.update(self._leave(failed=True))
+        except Exception as exc:
+            slot.update(self._leave(failed=not isinstance(exc, SKIP)))
             raise
         except BaseException:
             # Ansible's task timeout: what was started on the controller is still at work.

@@ -28,8 +28,8 @@ _FACTS: Any = actions.VariableLayer.CACHEABLE_FACT if ACTIONS_SET_VARIABLES else
 # What the line of a task tells before its result.
 _IN_THE_LINE = ("task", "failed", "skipped")
 
-# ansible-core is about to do without it.
-_SKIP: Any = getattr(errors, "AnsibleActionSkip", ())
+# Calls a task off, which is no failure. ansible-core is about to do without it.
+SKIP: Any = getattr(errors, "AnsibleActionSkip", ())
 
 
 def run_steps(
@@ -71,7 +71,7 @@ def _run(step: Wrapped, outer: ActionBase, task_vars: dict[str, Any], register: 
         return step.run(outer, task_vars, register if ACTIONS_SET_VARIABLES else None)
     except errors.AnsibleConnectionFailure as exc:
         return {"unreachable": True, "msg": str(exc)}
-    except _SKIP as exc:
+    except SKIP as exc:
         return {**exc.result, "skipped": True, "msg": str(exc)}
     except errors.AnsibleError as exc:
         return {**(getattr(exc, "result", None) or {}), "failed": True, "msg": str(exc)}

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleActionSkip
 
 from ansible_collections.jetstream.governor.plugins.action import governed
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
@@ -110,3 +110,37 @@ def test_an_exception_tells_of_the_slot_as_it_is_in_the_end() -> None:
     slot["released"] = True
     assert caught.value.result["slot"] == {"released": True}
     assert caught.value.result["rc"] == 7
+
+
+class HoldThatTells:
+    """Of how it ended."""
+
+    request = SimpleNamespace(tell_more=lambda _line: None)
+
+    def __init__(self) -> None:
+        self.ended = ""
+
+    def leave(self, _interruptions: Interruptions) -> bool:
+        self.ended = "left"
+        return True
+
+    def keep(self) -> dict[str, Any]:
+        self.ended = "kept"
+        return {"released": False}
+
+    def facts(self) -> dict[str, Any]:
+        return {"governor": "g", "holder": "h", "seq": 3, "held": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("exc", "ended"), [(AnsibleActionSkip("not now"), "left"), (AnsibleActionFail("no"), "kept"), (OSError(), "kept")]
+)
+def test_a_task_that_calls_itself_off_has_not_failed(exc: Exception, ended: str) -> None:
+    hold = HoldThatTells()
+
+    def work() -> dict[str, Any]:
+        raise exc
+
+    with pytest.raises(type(exc)):
+        governed._Under(cast(Hold, hold), {"release": "on_success"}, Interruptions()).run(work)
+    assert hold.ended == ended
