@@ -25,8 +25,8 @@ from .written import ACTIONS_SET_VARIABLES
 # The layer of facts, in ansible-core's order of precedence.
 _FACTS: Any = actions.VariableLayer.CACHEABLE_FACT if ACTIONS_SET_VARIABLES else 0
 
-# What the line of a task tells before its result.
-_IN_THE_LINE = ("task", "failed", "skipped")
+# What the line of a task tells before its result, or has no need to tell.
+_IN_THE_LINE = ("task", "action", "failed", "skipped")
 
 # Calls a task off, which is no failure. ansible-core is about to do without it.
 SKIP: Any = getattr(errors, "AnsibleActionSkip", ())

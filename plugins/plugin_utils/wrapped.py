@@ -103,6 +103,8 @@ class Wrapped:
             return result
         finally:
             action.cleanup()
+            # A governed task inside may have settled whether this one has changed: see run_steps.
+            outer._task.changed_when = task.changed_when
 
     def _handler(self, loaders: Any, found: Any, collections: Any) -> tuple[str, Any]:
         """The action plugin to run it with, and the collections to look for it in; in the task executor's order."""
