@@ -88,13 +88,12 @@ async def _a_few_at_once(names: list[str], work: Callable[[str], Awaitable[objec
 
 
 async def _look(stage: Stage, of: str, name: str = "", bounded: bool = False) -> Look:
-    params = {"name": [name] if name else [], "collective": None, "entries": bool(name)}
     times = []
     # The server tells the connections apart by their names.
     async with connected(stage.url(0), name=of) as nc:
         for _each in range(_LOOKS):
             began = time.perf_counter()
-            found = await info(jetstream(nc), params)
+            found = await info(jetstream(nc), [name] if name else [], None, with_entries=bool(name))
             times.append(time.perf_counter() - began)
         await nc.flush()
         requests, rest = divmod(stage.messages(of), _LOOKS)

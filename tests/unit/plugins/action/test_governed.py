@@ -116,6 +116,7 @@ class HoldThatTells:
     """Of how it ended."""
 
     request = SimpleNamespace(tell_more=lambda _line: None)
+    is_kept_by_another = False
 
     def __init__(self) -> None:
         self.ended = ""

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ansible_collections.jetstream.governor.plugins.action import governed
+
 LOADED = """
 import os, sys, threading
 {before}
@@ -25,7 +27,7 @@ print([name in sys.modules for name in names], threading.active_count(), len(ope
 
 
 def told(before: str = "") -> str:
-    root = Path(__file__).parents[7]
+    root = Path(str(governed.__file__)).parents[5]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     words = [sys.executable, "-c", LOADED.format(before=before)]
     return subprocess.run(words, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
