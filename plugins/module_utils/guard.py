@@ -20,10 +20,16 @@ WAYS_OUT = (
     "guard: off silences this."
 )
 
+# Beside the sentence with which each host fails; the same for all of them, so that Ansible shows it once.
+REFUSED = f"A play that takes slots in one task and gives them back in another was refused. {WAYS_OUT}"
+
 
 @dataclass(frozen=True)
 class Play:
-    """What the controller knows of the play. ``batch``: hosts that will run the task; ``throttle``: 0 for none."""
+    """What the controller knows of the play. ``batch``: the hosts with which it began; ``throttle``: 0 for none.
+
+    Hosts that have failed meanwhile count: all hosts of a batch get the same verdict, though one after the other.
+    """
 
     strategy: str
     batch: int
@@ -63,13 +69,13 @@ def _linear(play: Play, limit: int) -> Danger:
         return Danger(
             True,
             f"This play would never end: strategy {play.strategy} runs this task on all {play.batch} hosts of the "
-            f"batch before any of them goes on to release its slot, and the limit is {limit}. {WAYS_OUT}",
+            f"batch before any of them goes on to release its slot, and the limit is {limit}.",
         )
     return Danger(
         False,
         f"This play can deadlock with another run on the same governor: each could hold some of the {limit} slots and "
         f"wait for more, since strategy {play.strategy} lets no host go on to release its slot before all "
-        f"{play.batch} hosts of the batch have one. {WAYS_OUT}",
+        f"{play.batch} hosts of the batch have one.",
     )
 
 
@@ -85,11 +91,11 @@ def _free(play: Play, limit: int, family: str) -> Danger | None:
         return Danger(
             True,
             f"This play can deadlock: with {bound}, strategy {play.strategy}, {play.batch} hosts and a limit of "
-            f"{limit}, hosts that wait can keep those with a slot from going on to release it. It takes more than "
-            f"{play.batch - limit}. {WAYS_OUT}",
+            f"{limit}, hosts that wait can keep those with a slot from going on to release it; it takes more than "
+            f"{play.batch - limit}.",
         )
     return Danger(
         False,
         f"This play can deadlock with another run on the same governor: while that one holds the slots, {bound} can "
-        f"all be taken by hosts that wait, of {play.batch} hosts. {WAYS_OUT}",
+        f"all be taken by hosts that wait, of {play.batch} hosts.",
     )

@@ -20,7 +20,7 @@ from .core.names import check_name, check_run_id, owner_of, stream_name, whose
 from .core.stack import Stack, must_be
 from .core.state import State
 from .governors import load_foretold
-from .guard import Play, danger
+from .guard import REFUSED, WAYS_OUT, Play, danger
 
 Result = dict[str, Any]
 
@@ -208,8 +208,9 @@ def _guard(request: Request, limit: int) -> None:
     if found is None:
         return
     if found.certain and request.guard == "fail":
+        request.warn(REFUSED)
         raise WouldDeadlock(found.sentence, acquired=False)
-    request.warn(found.sentence)
+    request.warn(f"{found.sentence} {WAYS_OUT}")
 
 
 def _acquired(request: Request, state: State | None, entry: Entry | None, changed: bool) -> Result:

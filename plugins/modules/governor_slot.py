@@ -74,8 +74,8 @@ options:
     description:
       - Taking a slot in one task and giving it back in another can deadlock, for example under the default strategy
         when the batch has more hosts than the governor has slots.
-      - V(fail) fails before it waits where the play could not end, and warns where it depends on other runs.
-        V(warn) warns in both cases, V(off) is silent.
+      - V(fail) fails before it waits where the play could not end, for all hosts of the batch alike, and warns where it
+        depends on other runs. V(warn) warns in both cases, V(off) is silent.
     type: str
     choices: ['fail', 'warn', 'off']
     default: fail
@@ -97,7 +97,7 @@ options:
         type: str
         required: true
       batch:
-        description: How many hosts run the task.
+        description: How many hosts the batch of the play began with.
         type: int
         required: true
       forks:

@@ -46,10 +46,26 @@ def play_facts(task: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """For the guard: see ``guard.Play``. A task that runs once waits for one host alone."""
     return {
         "strategy": str(task.get_play().strategy),
-        "batch": 1 if _runs_once(task) else len(task_vars.get("ansible_play_batch") or []),
+        "batch": 1 if _runs_once(task) else _batch(task, task_vars),
         "forks": int(task_vars["ansible_forks"]),
         "throttle": int(task.throttle or 0),
     }
+
+
+def _batch(task: Any, task_vars: Mapping[str, Any]) -> int:
+    """How many hosts the batch began with.
+
+    ``ansible_play_batch`` has lost those that failed meanwhile, also in this very task: of hosts that are judged one
+    after the other, the last would find themselves safe. Without ``serial`` it began with ``ansible_play_hosts_all``.
+    With ``serial`` no variable tells. The inventory does, which is restricted to the batch, and which strategies ask;
+    a worker is a fork that sees it.
+    """
+    if not task.get_play().serial:
+        return len(task_vars["ansible_play_hosts_all"])
+    try:
+        return len(task.get_variable_manager()._inventory.get_hosts())
+    except (AttributeError, TypeError):
+        return len(task_vars["ansible_play_batch"])
 
 
 def _runs_once(task: Any) -> bool:

@@ -15,7 +15,7 @@ from ansible.release import __version__
 from ansible_collections.jetstream.governor.plugins.action.governor_slot import ActionModule
 from ansible_collections.jetstream.governor.plugins.plugin_utils.play import run_id
 
-TASK_VARS = {"inventory_hostname": "web01", "ansible_play_batch": ["web01", "web02"], "ansible_forks": 5}
+TASK_VARS = {"inventory_hostname": "web01", "ansible_play_hosts_all": ["web01", "web02"], "ansible_forks": 5}
 PLAY = {"run_id": run_id({}), "host": "web01", "strategy": "linear", "batch": 2, "forks": 5, "throttle": 0}
 ANSWER = {"changed": True, "acquired": True}
 
@@ -37,7 +37,7 @@ def run(args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any],
         "check_mode": False,
         "run_once": False,
         "throttle": 0,
-        "get_play": lambda: SimpleNamespace(strategy="linear"),
+        "get_play": lambda: SimpleNamespace(strategy="linear", serial=[]),
         **task,
     }
     connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
@@ -99,13 +99,13 @@ def test_what_is_to_go_is_chosen_by_what_the_task_says_alone(state: str, given: 
 
 def test_a_task_that_runs_once_is_of_no_host() -> None:
     assert sent({"governor": "g"}, run_once=True)["play"]["host"] == ""
-    free = SimpleNamespace(strategy="free")
+    free = SimpleNamespace(strategy="free", serial=[])
     assert sent({"governor": "g"}, run_once=True, get_play=lambda: free)["play"]["host"] == "web01"
 
 
 def test_the_play_is_told_as_it_is() -> None:
-    free = {"get_play": lambda: SimpleNamespace(strategy="free"), "throttle": 3}
-    told = sent({"governor": "g"}, {"ansible_play_batch": ["a", "b", "c"], "ansible_forks": 2}, **free)
+    free = {"get_play": lambda: SimpleNamespace(strategy="free", serial=[]), "throttle": 3}
+    told = sent({"governor": "g"}, {"ansible_play_hosts_all": ["a", "b", "c"], "ansible_forks": 2}, **free)
     assert told["play"] == {**PLAY, "strategy": "free", "batch": 3, "forks": 2, "throttle": 3}
     assert sent({"governor": "g"}, run_once=True)["play"]["batch"] == 1
 

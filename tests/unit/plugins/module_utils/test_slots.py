@@ -22,7 +22,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
+from ansible_collections.jetstream.governor.plugins.module_utils.guard import REFUSED, WAYS_OUT, Play
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
     Request,
     WouldDeadlock,
@@ -318,6 +318,7 @@ def test_a_deadlock_with_a_lenient_guard(monkeypatch: pytest.MonkeyPatch, guard:
     request = replace(REQUEST, play=DEADLOCK, guard=guard, warn=warnings.append)
     assert acquired(monkeypatch, request)["acquired"] is True
     assert [text.startswith("This play would never end: ") for text in warnings] == [True] * warned
+    assert [text.endswith(WAYS_OUT) for text in warnings] == [True] * warned
 
 
 @pytest.mark.parametrize("wait_timeout", [300.0, None])
@@ -326,7 +327,9 @@ def test_a_deadlock_is_refused_before_the_wait(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(WouldDeadlock, match="^This play would never end: ") as caught:
         acquired(monkeypatch, replace(REQUEST, play=DEADLOCK, wait_timeout=wait_timeout, warn=warnings.append))
     assert caught.value.facts == {"acquired": False}
-    assert warnings == []
+    # Each host says the same, which Ansible shows once; its own sentence is short.
+    assert warnings == [REFUSED]
+    assert "Ways out" not in str(caught.value)
 
 
 def test_a_mere_risk_is_only_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_a_run_can_own_a_slot() -> None:
 
 
 def a_task(**rest: Any) -> Any:
-    play_of_it = SimpleNamespace(strategy=rest.pop("strategy", "linear"))
+    play_of_it = SimpleNamespace(strategy=rest.pop("strategy", "linear"), serial=rest.pop("serial", []))
     return SimpleNamespace(**{"run_once": False, "throttle": 0, "get_play": lambda: play_of_it, **rest})
 
 
@@ -118,8 +118,17 @@ def test_whose_a_slot_is(task: dict[str, Any], given: Any, expected: tuple[str, 
     assert run_and_host(a_task(**task), {"inventory_hostname": "web01"}, given) == expected
 
 
-def facts(batch: Any = ("h1", "h2", "h3"), **task: Any) -> dict[str, Any]:
-    return play_facts(a_task(**task), {"ansible_play_batch": batch, "ansible_forks": 5})
+def facts(left: int = 2, **task: Any) -> dict[str, Any]:
+    """Of a play of nine hosts in batches of three, or of three without ``serial``; so many are ``left`` of a batch."""
+    everybody = [f"h{number}" for number in range(9 if task.get("serial") else 3)]
+    variables = {"ansible_play_hosts_all": everybody, "ansible_play_batch": everybody[:left], "ansible_forks": 5}
+    return play_facts(a_task(**task), variables)
+
+
+def restricted(batch: Any) -> Any:
+    """What a task's variable manager is in a worker: its inventory is restricted to the batch."""
+    manager = SimpleNamespace(_inventory=SimpleNamespace(get_hosts=lambda: batch))
+    return lambda: manager
 
 
 def test_a_play() -> None:
@@ -143,9 +152,16 @@ def test_the_strategies_that_know_no_run_once(strategy: str) -> None:
     assert facts(run_once=True, strategy=strategy)["batch"] == 3
 
 
-@pytest.mark.parametrize("batch", [None, []])
-def test_a_batch_that_is_not_known(batch: Any) -> None:
-    assert facts(batch=batch)["batch"] == 0
+@pytest.mark.parametrize("left", [3, 2, 1])
+def test_the_batch_is_counted_as_it_began(left: int) -> None:
+    """However many have failed meanwhile: all its hosts get the same verdict."""
+    assert facts(left)["batch"] == 3
+    assert facts(left, serial=[3], get_variable_manager=restricted(["h1", "h2", "h3"]))["batch"] == 3
+
+
+@pytest.mark.parametrize("manager", [None, SimpleNamespace(_inventory=None), SimpleNamespace()])
+def test_a_batch_that_another_ansible_core_does_not_tell(manager: Any) -> None:
+    assert facts(2, serial=[3], get_variable_manager=lambda: manager)["batch"] == 2
 
 
 def test_facts_are_plain_values_that_can_be_sent_to_a_module() -> None:
