@@ -84,7 +84,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ledger = Ledger(run_id({}))
+        self._ledger = Ledger()
         self._done = False
         # Workers are forks of this process, and inherit what follows.
         self._pid = os.getpid()
@@ -94,6 +94,10 @@ class CallbackModule(CallbackBase):
             signal.signal(signal.SIGTERM, self._on_term)
 
     # -- what happens
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        # AWX tells the number of its job in an extra variable.
+        self._ledger.know(run_id(play.get_variable_manager().extra_vars))
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         self._ledger.begin(str(host.name), str(task._uuid), _action(task))

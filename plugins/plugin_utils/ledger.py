@@ -80,18 +80,20 @@ class Row:
 
 
 class Ledger:
-    """``run_id`` is the one that slots of this run have by default."""
-
-    def __init__(self, run_id: str) -> None:
+    def __init__(self) -> None:
         self.rows: list[Row] = []
         self.places: list[Place] = []
-        self._run_ids = {run_id}
+        self._run_ids: set[str] = set()
         self._kept: set[tuple[str, int]] = set()
         self._begun: dict[tuple[str, str], str] = {}
         self._jobs: dict[str, Event] = {}
         self._unclear: set[str] = set()
 
     # -- what happens
+
+    def know(self, run_id: str) -> None:
+        """That slots of this run have this id by default."""
+        self._run_ids.add(run_id)
 
     def begin(self, host: str, task_id: str, action: str) -> None:
         if action in (GOVERNED, SLOT):
@@ -185,7 +187,7 @@ class Ledger:
         row.seq, row.owner, row.place, row.is_held = seq, owner, self._note(event), True
         row.borrowed = bool(event.args.get("run_id"))
         if not row.borrowed:
-            self._run_ids.add(str(slot["run_id"]))
+            self.know(str(slot["run_id"]))
 
     def _untold(self, event: Event) -> None:
         """It may have taken a slot all the same: hidden by no_log, in the background, ended by its timeout."""

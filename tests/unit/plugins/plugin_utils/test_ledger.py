@@ -38,7 +38,8 @@ def release(
 
 
 def ledger(*events: Event) -> Ledger:
-    made = Ledger(RUN)
+    made = Ledger()
+    made.know(RUN)
     for each in events:
         made.record(each)
     return made
@@ -150,7 +151,7 @@ def test_a_slot_with_an_explicit_run_id_is_left_to_whom_it_was_meant_for() -> No
 
 
 def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
-    made = Ledger(RUN)
+    made = ledger()
     made.begin("h1", "id", SLOT)
     made.begin("h1", "other id", "ansible.builtin.ping")
     assert made.may_have_more()
@@ -161,8 +162,16 @@ def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
     assert not made.may_have_more()
 
 
+def test_the_run_may_have_a_second_name() -> None:
+    """Of a job of AWX, whose number plays tell, or a task that has taken a slot."""
+    made = ledger(event(SLOT, taken(3, run_id="awx-7@ctl1")))
+    assert made.is_untold("up", entry(1, "awx-7@ctl1/h2/h2"))
+    assert made.is_untold("up", entry(1))
+    assert not made.is_untold("up", entry(1, "awx-8@ctl1/h2/h2"))
+
+
 def test_nothing_untold_is_touched_while_a_governed_task_may_have_a_slot() -> None:
-    made = Ledger(RUN)
+    made = ledger()
     made.begin("h1", "id", SLOT)
     made.begin("h2", "id", GOVERNED)
     assert not made.may_have_more()
