@@ -20,6 +20,7 @@ from ..module_utils.campaign_options import backoff_policy, campaign_options, in
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
 from ..module_utils.core.names import check_name, owner_of
+from ..module_utils.governors import TO_COME
 from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import Settings, redact, resolve
 from ..plugin_utils.hold import Hold, Request
@@ -120,7 +121,7 @@ class ActionModule(ActionBase):
         try:
             hold.look()
         except UnknownGovernor as exc:
-            display.warning(f"{redact(str(exc))} In check mode this is no failure: a task before may be to create it.")
+            display.warning(f"{redact(str(exc))} {TO_COME}")
         except GovernorError as exc:
             return _failure(exc, slot)
         with _told_of(slot):

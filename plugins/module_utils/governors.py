@@ -24,6 +24,9 @@ Params = Mapping[str, Any]
 Result = dict[str, Any]
 Warn = Callable[[str], None]
 
+# What follows the sentence about a governor that is missing, where check mode goes on as if all its slots were free.
+TO_COME = "In check mode this is no failure: an earlier task may be the one that creates it."
+
 
 async def load(name: str, js: JetStream) -> Manager:
     """The governor; UnknownGovernor names those that exist."""
@@ -40,7 +43,7 @@ async def load_foretold(name: str, js: JetStream, check_mode: bool, warn: Warn) 
     except UnknownGovernor as exc:
         if not check_mode:
             raise
-        warn(f"{exc} Check mode takes it for one that an earlier task creates, with all slots free.")
+        warn(f"{exc} {TO_COME}")
         return None
 
 

@@ -93,7 +93,7 @@ def test_in_check_mode_a_governor_may_be_still_to_come(monkeypatch: pytest.Monke
     result = an_action()._foretold(hold, lambda: {"changed": True})
     assert result == {"changed": True, "slot": hold.facts()}
     assert warnings == [
-        "There is no governor 'g'. In check mode this is no failure: a task before may be to create it."
+        "There is no governor 'g'. In check mode this is no failure: an earlier task may be the one that creates it."
     ]
 
 
