@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a reader can try of a Markdown file: its playbooks, and some of its commands."""
+"""What a reader can try of a document: its playbooks, also in check mode, and some of its commands."""
 
 from __future__ import annotations
 
@@ -40,12 +40,21 @@ def is_playbook(data: Any) -> bool:
     return isinstance(data, list) and any(isinstance(item, dict) and any(key in item for key in keys) for item in data)
 
 
+def checks(document: str, blocks: list[Block]) -> list[Step]:
+    """Each playbook of one document in check mode, for a server that has nothing yet; ``document`` is its name."""
+    return [
+        Step(f"{document}:{block.line} --check {_title(data)}", partial(Playground.play, text=block.text, check=True))
+        for block in blocks
+        if _is_yaml(block) and is_playbook(data := _parsed(block.text))
+    ]
+
+
 def steps(document: str, blocks: list[Block]) -> list[Step]:
-    """Of one Markdown file, in its order; ``document`` is its name."""
+    """All that there is to try of one document, in its order."""
     found: list[Step] = []
     for block in blocks:
         place = f"{document}:{block.line}"
-        if block.language in ("yaml", "yml"):
+        if _is_yaml(block):
             found.append(_yaml_step(place, block.text))
         elif block.language in SHELLS:
             found += _command_steps(place, block.text)
@@ -54,7 +63,7 @@ def steps(document: str, blocks: list[Block]) -> list[Step]:
 
 def groups(blocks: list[Block]) -> set[str]:
     """The groups that the plays of these blocks speak of."""
-    return {group for block in blocks if block.language in ("yaml", "yml") for group in _groups(block.text)}
+    return {group for block in blocks if _is_yaml(block) for group in _groups(block.text)}
 
 
 def _groups(text: str) -> Iterator[str]:
@@ -74,8 +83,15 @@ def _yaml_step(place: str, text: str) -> Step:
         return Step(f"{place} YAML", partial(fail, str(data)))
     if not is_playbook(data):
         return Step(f"{place} is YAML, not a playbook: only read", lambda _ground: None)
-    title = next((str(play["name"]) for play in data if "name" in play), "playbook")
-    return Step(f"{place} {title}", lambda ground: ground.play(text))
+    return Step(f"{place} {_title(data)}", partial(Playground.play, text=text))
+
+
+def _is_yaml(block: Block) -> bool:
+    return block.language in ("yaml", "yml")
+
+
+def _title(playbook: list[dict[str, Any]]) -> str:
+    return next((str(play["name"]) for play in playbook if "name" in play), "playbook")
 
 
 def _parsed(text: str) -> Any:

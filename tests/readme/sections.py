@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All steps: those of each Markdown file, then the examples of each module, each section on a server of its own."""
+"""All steps: those of each document, first in check mode, then the examples of each module, each section on a server of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ def run(root: Path, folder: Path) -> int:
 def _document(report: Report, path: Path, name: str, folder: Path) -> None:
     try:
         found = blocks(path)
-        steps = documents.steps(name, found)
+        steps = [*documents.checks(name, found), *documents.steps(name, found)]
     except (OSError, ValueError) as exc:
         report.step(name, partial(documents.fail, str(exc)))
         return
