@@ -171,6 +171,8 @@ class ActionModule(ActionBase):
             tell_more=_nothing if self._task.no_log else display.v,
             action=None if options["task"] is None else wrapped[0].full_name(self),
             attempt=self._attempt(governor, settings, known) if options["release"] == "on_success" else None,
+            # A run id that is given is shared on purpose; slots that are never given back pile up on purpose.
+            one_only=not plain["run_id"] and options["release"] != "never",
         )
 
     def _attempt(self, governor: str, settings: Settings, known: Mapping[str, Any]) -> Attempt:

@@ -14,7 +14,9 @@ version_added: 0.1.0
 description:
   - Waits for a slot, runs another task in its own place, and gives the slot back. However many hosts, runs and
     controllers do so, no more than the governor's limit work at once.
-  - It is one task, so it cannot deadlock, whatever the strategy, the number of forks and C(serial).
+  - It is one task, so it cannot deadlock, whatever the strategy, the number of forks and C(serial). Where its run holds
+    a slot of the governor for its host already, taken with M(jetstream.governor.governor_slot), it fails at once, since
+    it could wait for itself. Not with O(run_id), and not with O(release=never).
   - It runs on the controller. Managed hosts need neither C(nats-py) nor access to NATS.
   - The governor must exist; M(jetstream.governor.governor_stream) creates it.
   - The slot is given back when the work has ended, also when it failed, when its host became unreachable, when its

@@ -12,7 +12,7 @@ import functools
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,15 @@ from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
 from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
 from ..module_utils.core.slot import Slot
+from ..module_utils.core.stack import Stack
+from ..module_utils.core.state import State
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
 from ..module_utils.settings import Settings
 from .interruption import Interruptions
 from .kept import Attempt
 from .progress import Progress
+from .second_slot import refuse_second
 
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
@@ -48,7 +51,7 @@ class Request:
 
     ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more.
     ``action`` is what the slot is for, where that is one thing. With an ``attempt``, the next ones work under a slot
-    that this one keeps.
+    that this one keeps. ``one_only``: an owner whose run and host hold a slot already does not get another.
     """
 
     governor: str
@@ -62,6 +65,7 @@ class Request:
     tell_more: Callable[[str], None]
     action: str | None = None
     attempt: Attempt | None = None
+    one_only: bool = False
 
 
 class Hold:
@@ -152,7 +156,7 @@ class Hold:
                     interval=request.interval,
                     backoff=request.backoff,
                     on_refused=None if request.wait_timeout == 0 else progress.begin,
-                ).start(request.holder, owner=request.owner, timeout=request.wait_timeout)
+                ).start(request.holder, owner=request.owner, timeout=request.wait_timeout, admit=self._admit(js))
             except UnknownGovernor:
                 # It knows which governors there are instead.
                 await load(request.governor, js)
@@ -167,6 +171,12 @@ class Hold:
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
                 + (f", {_HOW[slot.waited_by]}" if slot.waited_by else "")
             )
+
+    def _admit(self, js: JetStream) -> Callable[[State], Awaitable[None]] | None:
+        request = self.request
+        return (
+            functools.partial(refuse_second, Stack(request.governor, js), request.owner) if request.one_only else None
+        )
 
     async def _go_on(self, js: JetStream) -> bool:
         """Whether an attempt before this one has kept its slot, and has it still: this one works under it."""

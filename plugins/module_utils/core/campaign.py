@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -71,16 +71,24 @@ class Governor:
     def connection(self) -> Client:
         return self.js.nc
 
-    async def start(self, holder: str, *, owner: str | None = None, timeout: float | None = None) -> Slot:
+    async def start(
+        self,
+        holder: str,
+        *,
+        owner: str | None = None,
+        timeout: float | None = None,
+        admit: Callable[[State], Awaitable[None]] | None = None,
+    ) -> Slot:
         """Enter, waiting for a free slot for ``timeout`` seconds (None: for ever, 0: one try).
 
-        ``owner`` says who may release the slot by name; None: only the Slot that is returned. Raises WaitTimeout
-        (with who holds the slots), UnknownGovernor, PermissionRefused and others of the tree. A try that has begun is
-        carried to its verdict, if need be beyond the timeout: whatever this returns or raises, an entry is left behind
-        only if it returns. NoVerdict says that even this could not be made sure: it is made sure as soon as a server
-        answers, for as long as the connection is not closed.
+        ``owner`` says who may release the slot by name; None: only the Slot that is returned. ``admit`` is awaited
+        before the first try with the governor as just read, unless the subject is given: what it raises ends this.
+        Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused and others of the tree. A try
+        that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns or raises, an
+        entry is left behind only if it returns. NoVerdict says that even this could not be made sure: it is made sure
+        as soon as a server answers, for as long as the connection is not closed.
         """
-        return await _Campaign(self, check_label(holder, "A holder"), owner, timeout).run(self._subject)
+        return await _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit).run(self._subject)
 
     def waiting(self, subject: str) -> Waiting:
         """For one waiter that campaigns there: when another try is worthwhile."""
@@ -93,8 +101,16 @@ class Governor:
 class _Campaign:
     """One acquisition: tries until one is taken or time is up, and what is to be told when it ends."""
 
-    def __init__(self, governor: Governor, holder: str, owner: str | None, timeout: float | None) -> None:
+    def __init__(
+        self,
+        governor: Governor,
+        holder: str,
+        owner: str | None,
+        timeout: float | None,
+        admit: Callable[[State], Awaitable[None]] | None,
+    ) -> None:
         self._governor = governor
+        self._admit = admit
         self._stack = governor.stack
         self._js = governor.js
         self._holder = holder
@@ -106,7 +122,7 @@ class _Campaign:
 
     async def run(self, subject: str | None) -> Slot:
         """``subject``: None reads it from the stream."""
-        state = await self._state() if subject is None else None
+        state = await self._admitted() if subject is None else None
         attempt = Attempt(self._stack, subject, self._holder, self._owner, state)
         try:
             seq = None if await self._gives_way(state) else await attempt.enter(self._deadline)
@@ -130,12 +146,15 @@ class _Campaign:
             raise
         return self._entered(attempt, seq)
 
-    async def _state(self) -> State:
-        """Reading it is a part of the wait already, and leaves nothing in doubt."""
+    async def _admitted(self) -> State:
+        """The governor as just read. That is a part of the wait already, and leaves nothing in doubt."""
         try:
-            return await self._timing.until_verdict(self._stack.state, 0.0, self._deadline)
+            state = await self._timing.until_verdict(self._stack.state, 0.0, self._deadline)
+            if self._admit is not None:
+                await self._admit(state)
         except NoVerdict as exc:
             raise await self._timed_out(0, str(exc)) from exc
+        return state
 
     async def _gives_way(self, state: State | None) -> bool:
         """To those in the line who were called to the empty slots: it queues before its first try then."""
