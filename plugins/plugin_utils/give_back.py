@@ -90,8 +90,9 @@ class _Returns:
                     f"'{row.task}' and held for {format_duration(row.held)}."
                 )
             for entry in entries.values():
-                if self._ledger.may_have_more() and self._ledger.is_untold(place.governor, entry):
-                    await _remove(stack, entry)
+                untold = self._ledger.may_have_more() and self._ledger.is_untold(place.governor, entry)
+                # The same governor may be known by two ways to its server: one of them gives it back.
+                if untold and await _remove(stack, entry):
                     self._tell(
                         f"Gave back slot {entry.seq} of governor '{place.governor}', which {entry.shown} took in a "
                         f"task that did not tell of it, and held for {format_duration(entry.age(now))}."
