@@ -193,7 +193,7 @@ def _action(task: Any) -> str:
 
 
 def _environment(task: Any) -> dict[str, str]:
-    """As it was for the task, templated. Since 2.19 ansible-core puts those of the blocks around before it."""
+    """As it was for the task, templated. ansible-core puts those of the blocks around before it."""
     environments = task.environment if isinstance(task.environment, list) else [task.environment]
     return environments[-1] if environments and isinstance(environments[-1], dict) else {}
 

@@ -62,7 +62,7 @@ def line_of(result: Result, host: str, verbosity: int) -> str:
         hidden = _IN_THE_LINE if verbosity >= 3 else (*_IN_THE_LINE, "invocation")
         shown = {key: value for key, value in result.items() if key not in hidden and not key.startswith("_ansible_")}
         return f"{line} => {json.dumps(shown, sort_keys=True, ensure_ascii=False, default=str)}"
-    return f"{line}: {result.get('msg', '')}" if state in ("failed", "unreachable") else line
+    return f"{line}: {' '.join(str(result.get('msg', '')).split())}" if state in ("failed", "unreachable") else line
 
 
 def _run(step: Wrapped, outer: ActionBase, task_vars: dict[str, Any], register: Register) -> Result:

@@ -133,7 +133,7 @@ def test_what_a_failure_takes_with_it_is_told(monkeypatch: pytest.MonkeyPatch, b
         ({"changed": True, "rc": 0}, 0, "changed: [web01] => (task=Drain it)"),
         ({}, 0, "ok: [web01] => (task=Drain it)"),
         ({"skipped": True, "changed": False}, 0, "skipped: [web01] => (task=Drain it)"),
-        ({"rc": 1, "msg": "no"}, 0, "failed: [web01] => (task=Drain it): no"),
+        ({"rc": 1, "msg": "no\nway"}, 0, "failed: [web01] => (task=Drain it): no way"),
         ({"unreachable": True, "msg": "no"}, 0, "unreachable: [web01] => (task=Drain it): no"),
         ({"rc": 0, "invocation": {}}, 1, "ok: [web01] => (task=Drain it) => "),
         ({"_ansible_verbose_always": True, "msg": "hello"}, 0, 'ok: [web01] => (task=Drain it) => {"msg": "hello"}'),
