@@ -150,7 +150,7 @@ slot:
     - The slot, always with the same keys; null is what is not known, or does not apply. Beside it stands what the task
       inside returned.
     - In check mode, and when the task fails before it waits, the governor, the holder and the action alone are known.
-  returned: always, but for a task that is refused by how it is written
+  returned: always, but for a task that is refused by how it is written, and one that its C(timeout) ended
   type: dict
   contains:
     governor:
