@@ -21,7 +21,7 @@ def main() -> None:
     if module.params["warns"]:
         module.warn(f"tiny warns {module.params['word']}")
         module.deprecate(
-            f"tiny deprecates {module.params['word']}", version="9.0.0", collection_name="governor_test.tiny"
+            f"tiny deprecates {module.params['word']}", version="9.0.0", collection_name="jetstream.governor"
         )
     module.exit_json(changed=True, given=module.params, check_mode=module.check_mode)
 
