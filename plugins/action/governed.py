@@ -59,24 +59,31 @@ class ActionModule(ActionBase):
     _supports_diff = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> Result:
+        known = task_vars or {}
+        try:
+            options = self._options()
+            super().run(tmp, task_vars)
+            wrapped = self._wrapped(options)
+            hold = Hold(self._request(options, wrapped, known))
+        except GovernorError as exc:
+            return _failure(exc)
+        except AnsibleActionFail as exc:
+            # Returned too: of what is raised ansible-core up to 2.18 tells as of a fault, with a traceback.
+            return {"failed": True, "changed": False, "msg": exc.message}
+        work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
+        return self._foretold(hold, work) if self._task.check_mode else self._governed(hold, work, options)
+
+    def _options(self) -> dict[str, Any]:
         if self._task.async_val:
             raise AnsibleActionFail(
                 "A governed task cannot run in the background (async): the slot would be given back before the job "
                 "has ended. Remove async, or start the job inside a governed task that waits for it."
             )
-        super().run(tmp, task_vars)
-        known = task_vars or {}
         check_options(self._task.args, GOVERNED_OPTIONS, self._is_action)
         _valid, options = self.validate_argument_spec(  # type: ignore[no-untyped-call]
             GOVERNED_OPTIONS, mutually_exclusive=[["task", "tasks"]], required_one_of=[["task", "tasks"]]
         )
-        try:
-            wrapped = self._wrapped(options)
-            hold = Hold(self._request(options, wrapped, known))
-        except GovernorError as exc:
-            return _failure(exc)
-        work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
-        return self._foretold(hold, work) if self._task.check_mode else self._governed(hold, work, options)
+        return dict(options)
 
     def _is_action(self, word: str) -> bool:
         loaders, collections = self._shared_loader_obj, self._task.collections

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleActionSkip
+from ansible.plugins.action import ActionBase
 
 from ansible_collections.jetstream.governor.plugins.action import governed
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
@@ -54,6 +55,24 @@ def test_the_environment_of_the_task_comes_before_that_of_the_process(monkeypatc
     environments = [{"NATS_URL": "nats://block:4222", "NATS_TIMEOUT": 3}, {"NATS_URL": "nats://task:4222"}]
     found = an_action(environment=environments)._environment()
     assert [found[name] for name in ("NATS_URL", "NATS_USER", "NATS_TIMEOUT")] == ["nats://task:4222", "somebody", "3"]
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        ({"args": {"governor": "g", "task": "x"}}, "task must be a mapping like a task of a playbook, not a text"),
+        ({"args": {"governor": "g", "task": {"ping": {}}}, "async_val": 9}, "A governed task cannot run in the backgr"),
+    ],
+)
+def test_what_is_refused_is_a_result_and_no_exception(
+    monkeypatch: pytest.MonkeyPatch, task: dict[str, Any], says: str
+) -> None:
+    """ansible-core up to 2.18 told of an exception, with a traceback."""
+    monkeypatch.setattr(ActionBase, "run", lambda *_words: {})
+    action = an_action(**{"async_val": 0, "collections": [], **task})
+    monkeypatch.setattr(action, "_is_action", lambda _word: False)
+    result = action.run()
+    assert (result.pop("msg").startswith(says), result) == (True, {"failed": True, "changed": False})
 
 
 class HoldThatRaises:
