@@ -61,4 +61,5 @@ def _fault(library: str, package: str, at_least: str | None) -> str | None:
 
 
 def _numbers(version: str) -> list[int]:
+    # Ansible's LooseVersion cannot compare 2.9rc1 with 2.9.0.
     return [int(number) for number in re.findall(r"\d+", version)]

@@ -17,29 +17,23 @@ from .core.state import State
 
 def governor_result(config: GovernorConfig, state: State | None, hazards: list[str]) -> dict[str, Any]:
     """``state`` None: the governor would be created (check mode)."""
-    active = state.active if state else 0
-    return {
-        **asdict(config),
-        "stream": stream_name(config.name),
-        "active": active,
-        "over_limit": active > config.limit,
-        "last_active": format_time(state.last_active) if state else None,
-        "created": format_time(state.created) if state else None,
-        "hazards": hazards,
-    }
+    return {**asdict(config), **_as_of(state, config.name, config.limit), "hazards": hazards}
 
 
 def governor_to_come(name: str, desired: Desired) -> dict[str, Any]:
     """One that an earlier task would create (check mode): None stands for what is not known of it."""
+    return {**asdict(desired), "name": name, **_as_of(None, name, desired.limit), "hazards": []}
+
+
+def _as_of(state: State | None, name: str, limit: int | None) -> dict[str, Any]:
+    """What is not a setting. ``state`` and ``limit`` are None where they are not known yet."""
+    active = state.active if state else 0
     return {
-        **asdict(desired),
-        "name": name,
         "stream": stream_name(name),
-        "active": 0,
-        "over_limit": False,
-        "last_active": None,
-        "created": None,
-        "hazards": [],
+        "active": active,
+        "over_limit": limit is not None and active > limit,
+        "last_active": format_time(state.last_active) if state else None,
+        "created": format_time(state.created) if state else None,
     }
 
 

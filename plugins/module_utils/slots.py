@@ -108,8 +108,7 @@ async def acquire(js: JetStream, request: Request) -> Result:
     if manager is None:
         return _acquired(request, None, None, changed=True)
     stack = Stack(request.governor, js)
-    empty = manager.state.in_touch and not manager.state.active
-    mine = None if empty else await stack.find(lambda entry: entry.owner == request.owner)
+    mine = None if manager.state.surely_empty else await stack.find(lambda entry: entry.owner == request.owner)
     if mine is not None:
         return _acquired(request, manager.state, mine, changed=False)
     _guard(request, manager.limit)

@@ -23,7 +23,7 @@ async def refuse_second(stack: Stack, owner: str, state: State) -> None:
 
     Raises HeldAlready where the owner's run holds a slot for the owner's host, or for all its hosts.
     """
-    entry = None if state.in_touch and not state.active else await _of_same_run_and_host(stack, owner)
+    entry = None if state.surely_empty else await _of_same_run_and_host(stack, owner)
     if entry is not None:
         raise HeldAlready(
             f"Slot {entry.seq} of governor '{stack.name}' is held already by {entry.whose}, for "

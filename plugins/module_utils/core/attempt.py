@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import uuid
 
-from .entry import Entry
 from .errors import JetStreamUnavailable, NotSent, NoVerdict, PermissionRefused, Undecided, UnknownGovernor
 from .stack import Stack, StaleToken, must_have
 from .state import State
@@ -75,8 +74,7 @@ class Attempt:
         """The sequence of the entry of a token that was refused; None when the refusal was right."""
         if await self._one_leader():
             return None
-        entry = await self._find()
-        return entry.seq if entry is not None else None
+        return await self._find()
 
     async def withdraw(self, patience: float) -> None:
         """Leave no entry behind, of no try. Raises NoVerdict after so many seconds without an answer."""
@@ -99,9 +97,9 @@ class Attempt:
             pass
         except Undecided:
             if not self._refused or not await self._one_leader():
-                entry = await self._find()
-                if entry is not None:
-                    return entry.seq
+                seq = await self._find()
+                if seq is not None:
+                    return seq
             if not self._refused:
                 raise
         # Its entry is gone; or it was refused, and some servers never take such a token again.
@@ -124,8 +122,7 @@ class Attempt:
                 return seq
         # What a leader has accepted waits in its log for the other replicas, and is refused and not found meanwhile.
         await self._stack.settle()
-        entry = await self._find()
-        return entry.seq if entry is not None else None
+        return await self._find()
 
     async def _publish(self) -> int | None:
         try:
@@ -177,8 +174,10 @@ class Attempt:
     def _one_replica(self) -> bool:
         return self._state is not None and self._state.config.replicas == 1
 
-    async def _find(self) -> Entry | None:
-        return await self._stack.find(lambda entry: entry.token == self.token)
+    async def _find(self) -> int | None:
+        """The sequence of the entry that has the token; None when there is none."""
+        entry = await self._stack.find(lambda each: each.token == self.token)
+        return entry.seq if entry is not None else None
 
     async def _entered_before(self) -> int | None:
         """The sequence of the entry of a token that the server may have forgotten; None when there is none.
@@ -188,11 +187,10 @@ class Attempt:
         try:
             if self._refused and not self._unanswered:
                 return await self.entered_after_all()
-            entry = await self._find()
+            return await self._find()
         except PermissionRefused as exc:
             self._stack.js.logger.debug("%s", exc)
             return None
-        return entry.seq if entry is not None else None
 
     def _renew(self) -> None:
         self.token = _new_token()

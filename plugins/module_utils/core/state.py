@@ -61,6 +61,11 @@ class State:
         )
 
     @property
+    def surely_empty(self) -> bool:
+        """Whether there is no entry, and a server says so that would know."""
+        return self.in_touch and not self.active
+
+    @property
     def expires_in(self) -> float | None:
         """Seconds until max_age evicts the oldest entry; None when nothing will expire."""
         if self.oldest is None or not self.config.max_age:

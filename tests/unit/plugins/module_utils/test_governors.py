@@ -95,20 +95,25 @@ def foretold(version: tuple[int, int, int] = (2, 14, 0), **given: Any) -> dict[s
     return asyncio.run(governors.present(js, params(**given), check_mode=True, warn=lambda _hazard: None))
 
 
+def one_to_come(**settings: Any) -> dict[str, Any]:
+    """The whole of what is told of governor ``g`` before it is created."""
+    return {
+        "name": "g",
+        "stream": "GOVERNOR_g",
+        **settings,
+        "active": 0,
+        "over_limit": False,
+        "last_active": None,
+        "created": None,
+        "hazards": [],
+    }
+
+
 def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch)
     assert foretold(limit=2, max_age="1m") == {
         "changed": True,
-        "governor": {
-            "name": "g",
-            "stream": "GOVERNOR_g",
-            **CONFIG,
-            "active": 0,
-            "over_limit": False,
-            "last_active": None,
-            "created": None,
-            "hazards": [],
-        },
+        "governor": one_to_come(**CONFIG),
         "changes": [{"option": option, "before": None, "after": value} for option, value in CONFIG.items()],
         "diff": {"before": {}, "after": CONFIG},
     }
@@ -182,17 +187,7 @@ def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     assert result["changed"] is bool(given)
     assert result["changes"] == [{"option": option, "before": None, "after": each} for option, each in settings.items()]
     assert result["diff"] == {"before": {}, "after": settings}
-    assert result["governor"] == {
-        "name": "g",
-        "stream": "GOVERNOR_g",
-        **dict.fromkeys(CONFIG),
-        **settings,
-        "active": 0,
-        "over_limit": False,
-        "last_active": None,
-        "created": None,
-        "hazards": [],
-    }
+    assert result["governor"] == one_to_come(**{**dict.fromkeys(CONFIG), **settings})
     assert warnings == [ONE_TO_COME]
 
 
