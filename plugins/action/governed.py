@@ -17,11 +17,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.campaign_options import backoff_policy, campaign_options, interval_seconds, wait_seconds
+from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
 from ..module_utils.core.names import check_name, owner_of
 from ..module_utils.governors import TO_COME
-from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import Settings, redact, resolve
 from ..plugin_utils.hold import Hold, Request
 from ..plugin_utils.interruption import Interruptions
@@ -51,7 +51,7 @@ preload()
 
 
 class ActionModule(ActionBase):
-    """Waits for a slot, runs another task in its own place, and gives the slot back: one task, so no deadlock."""
+    """Waits for a slot, runs another task in its own place, and releases the slot: one task, so no deadlock."""
 
     # The slot would end when the job has begun.
     _supports_async = False
@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
     def _options(self) -> dict[str, Any]:
         if self._task.async_val:
             raise AnsibleActionFail(
-                "A governed task cannot run in the background (async): the slot would be given back before the job "
+                "A governed task cannot run in the background (async): the slot would be released before the job "
                 "has ended. Remove async, or start the job inside a governed task that waits for it."
             )
         check_options(self._task.args, GOVERNED_OPTIONS, self._is_action)
@@ -114,13 +114,13 @@ class ActionModule(ActionBase):
     def _governed(self, hold: Hold, work: Callable[[], Result], options: Mapping[str, Any]) -> Result:
         with Interruptions() as interruptions:
             try:
-                hold.enter(interruptions)
+                hold.acquire(interruptions)
             except GovernorError as exc:
                 slot = {**hold.facts(), **exc.facts}
                 if isinstance(exc, WaitTimeout) and options["on_timeout"] == "skip":
                     return {"skipped": True, "changed": False, "msg": str(exc), "slot": slot}
                 return _failure(exc, slot)
-            return _Under(hold, options, interruptions).run(work)
+            return WorkUnderSlot(hold, options, interruptions).run(work)
 
     def _foretold(self, hold: Hold, work: Callable[[], Result]) -> Result:
         """In check mode: no slot, but what makes a real run fail does so here too."""
@@ -178,7 +178,7 @@ class ActionModule(ActionBase):
             tell_more=_nothing if self._task.no_log else display.v,
             action=None if options["task"] is None else wrapped[0].full_name(self),
             attempt=self._attempt(governor, settings, known) if options["release"] == "on_success" else None,
-            # A run id that is given is shared on purpose; slots that are never given back pile up on purpose.
+            # A run id that is given is shared on purpose; slots that are never released pile up on purpose.
             one_only=not plain["run_id"] and options["release"] != "never",
         )
 
@@ -187,7 +187,7 @@ class ActionModule(ActionBase):
         return Attempt(self._task._uuid, str(known["inventory_hostname"]), item, governor, settings)
 
 
-class _Under:
+class WorkUnderSlot:
     """Work under a slot that is held, and what becomes of the slot afterwards."""
 
     def __init__(self, hold: Hold, options: Mapping[str, Any], interruptions: Interruptions) -> None:
@@ -198,40 +198,40 @@ class _Under:
     def run(self, work: Callable[[], Result]) -> Result:
         slot = self._hold.facts()
         try:
-            with _told_of(slot), self._interruptions.working(self._leave_quietly):
+            with _told_of(slot), self._interruptions.working(self._release_quietly):
                 result = work()
         except Exception as exc:
-            slot.update(self._leave(failed=not isinstance(exc, SKIP)))
+            slot.update(self._release(failed=not isinstance(exc, SKIP)))
             raise
         except BaseException:
             # Ansible's task timeout: what was started on the controller is still at work.
             end_local_work()
-            self._leave(failed=True)
+            self._release(failed=True)
             raise
-        slot.update(self._leave(failed=has_failed(result)))
+        slot.update(self._release(failed=has_failed(result)))
         if slot.get("lost") and self._options["on_lost"] == "fail":
             result = {**result, "failed": True, "msg": slot["msg"]}
         return {**result, "slot": slot}
 
-    def _leave_quietly(self) -> None:
+    def _release_quietly(self) -> None:
         """In the middle of anything: the work may have the locks that it takes to show a warning."""
         if self._options["release"] == "always":
             with contextlib.suppress(GovernorError):
-                self._hold.leave(self._interruptions)
+                self._hold.release(self._interruptions)
 
-    def _leave(self, failed: bool) -> Result:
-        """Give the slot back, if it is to be given back; what is to be told of it."""
+    def _release(self, failed: bool) -> Result:
+        """Release the slot, if it is to be released; what is to be told of it."""
         release = self._options["release"]
         if release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another)):
             return self._hold.keep()
         try:
-            lost = not self._hold.leave(self._interruptions)
+            lost = not self._hold.release(self._interruptions)
         except GovernorError as exc:
-            display.warning(f"The slot could not be given back; max_age ends it. {redact(str(exc))}")
+            display.warning(f"The slot could not be released; max_age ends it. {redact(str(exc))}")
             return {**self._hold.facts(), "released": False}
         facts: Result = {**self._hold.facts(), "released": not lost, "lost": lost}
         self._hold.request.tell_more(
-            f"{facts['holder']} {'lost' if lost else 'gave back'} slot {facts['seq']} of {facts['governor']} after "
+            f"{facts['holder']} {'lost' if lost else 'released'} slot {facts['seq']} of {facts['governor']} after "
             f"{format_duration(facts['held'])}"
         )
         if lost:

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
         args = dict(self._task.args)
-        # Only who takes a slot is given a name: what is to go must not be chosen by what nobody has asked for.
+        # Only who acquires a slot is given a name: what is to go must not be chosen by what nobody has asked for.
         if (args.get("state") or "acquired") == "acquired" and not args.get("holder"):
             args["holder"] = known.get("inventory_hostname")
         run_id, host = run_and_host(self._task, known, args.get("run_id"))

@@ -7,38 +7,38 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: slots
 type: aggregate
-short_description: Show the slots of a run, and give back what it still holds
+short_description: Show the slots of a run, and release what it still holds
 version_added: 0.1.0
 description:
   - Shows a table when C(ansible-playbook) ends, of every slot that the run took or waited for with
     M(jetstream.governor.governed) and M(jetstream.governor.governor_slot), for how long it waited and for how long it
     held it.
-  - Gives back the slots that M(jetstream.governor.governor_slot) took and no task gave back, for example because the
+  - Releases the slots that M(jetstream.governor.governor_slot) took and no task released, for example because the
     host became unreachable, which no C(always) section survives, or because the run was stopped with Ctrl-C or SIGTERM.
     Each is named in a line.
   - What M(jetstream.governor.governed) left on purpose, by its option C(release), stays. So does what was taken with an
-    explicit C(run_id), which lets another job give it back.
+    explicit C(run_id), which lets another job release it.
 author:
   - The jetstream.governor team (@jetstream)
 options:
-  give_back:
-    description: Whether to give back what the run still holds when it ends.
+  release_leftovers:
+    description: Whether to release what the run still holds when it ends.
     type: bool
     default: true
     env:
-      - name: ANSIBLE_JETSTREAM_GOVERNOR_GIVE_BACK
+      - name: ANSIBLE_JETSTREAM_GOVERNOR_RELEASE_LEFTOVERS
     ini:
       - section: jetstream_governor
-        key: give_back
+        key: release_leftovers
 requirements:
   - enabled by C(callbacks_enabled = jetstream.governor.slots) in C(ansible.cfg)
-  - nats-py >= 2.9.0 where C(ansible-playbook) runs, and access to NATS from there, to give back slots
+  - nats-py >= 2.9.0 where C(ansible-playbook) runs, and access to NATS from there, to release slots
 notes:
-  - It connects as the task did that took the slot. When NATS cannot be reached, it warns within a few seconds, and
+  - It connects as the task did that acquired the slot. When NATS cannot be reached, it warns within a few seconds, and
     C(max_age) of the governor ends the slot.
-  - On SIGTERM the workers of C(ansible-playbook) are ended before slots are given back. Work that they have begun may
+  - On SIGTERM the workers of C(ansible-playbook) are ended before slots are released. Work that they have begun may
     go on, on other hosts, and with ansible-core before 2.19 also on the controller.
-  - When C(ansible-playbook) is killed with SIGKILL nothing can be given back, and C(max_age) ends the slots.
+  - When C(ansible-playbook) is killed with SIGKILL nothing can be released, and C(max_age) ends the slots.
 """
 
 EXAMPLES = r"""
@@ -52,7 +52,7 @@ EXAMPLES = r"""
 # GOVERNOR     HOST  TASK         WAITED  HELD
 # db-restarts  db01  Restart      0.0s    4.1s
 # db-restarts  db02  Restart      4.2s    4.0s
-# db-restarts  db03  Take a slot  0.0s    12s, given back at the end
+# db-restarts  db03  Acquire a slot  0.0s    12s, released at the end
 """
 
 import atexit
@@ -72,7 +72,7 @@ from ..module_utils.settings import redact
 from ..plugin_utils.ledger import Event, Ledger
 from ..plugin_utils.play import run_id
 
-# How long workers that were told to end may take; a governed task gives back its slot in this time.
+# How long workers that were told to end may take; a governed task releases its slot in this time.
 _WORKERS_END_WITHIN = 2.0
 
 
@@ -158,12 +158,12 @@ class CallbackModule(CallbackBase):
         if self._done or os.getpid() != self._pid:
             return
         self._done = True
-        if not self.get_option("give_back"):  # type: ignore[no-untyped-call]  # ansible-core has no types for it
+        if not self.get_option("release_leftovers"):  # type: ignore[no-untyped-call]  # ansible-core has no types for it
             return
         try:
-            from ..plugin_utils.give_back import give_back
+            from ..plugin_utils.release_leftovers import release_leftovers
 
-            give_back(self._ledger, self._display.display, self._display.warning)
+            release_leftovers(self._ledger, self._display.display, self._display.warning)
         except Exception as exc:  # noqa: BLE001  # the end of a run is no place for a traceback
             self._display.warning(f"Slots may be held until max_age ends them: {redact(str(exc))}")
 
@@ -199,7 +199,7 @@ def _environment(task: Any) -> dict[str, str]:
 
 
 def _end_workers() -> None:
-    """Before their slots are given back. What they have begun on other hosts may go on."""
+    """Before their slots are released. What they have begun on other hosts may go on."""
     workers = multiprocessing.active_children()
     for worker in workers:
         worker.terminate()

@@ -23,19 +23,19 @@ options:
         the environment variable C(AWX_HOST), where there is such a job, else an id of this C(ansible-playbook) process.
         Each host of such a run owns its own slots, unless the task has C(run_once).
       - A run id that is given owns its slots as a whole, whatever host and run the task is of. Set it to let one job
-        take a slot and another give it back.
+        acquire a slot and another release it.
     type: str
   interval:
     description:
-      - Where the governor has a line (see O(jetstream.governor.governor_stream#module:line)), JetStream tells who waits
-        that it is their turn; this is how often to look all the same, V(5s) by default. Expired slots and those that Go
-        clients leave are found that way. With more than 25 in the line, each looks less often.
-      - Without a line it is how long to wait between tries, V(250ms) by default.
+      - How often a waiter looks at the governor, V(5s) by default, where the governor has a queue (see
+        O(jetstream.governor.governor_stream#module:queue)). JetStream tells it when it is its turn; looking finds slots
+        that expired, and those that Go clients have left. With more than 25 in the queue, each looks less often.
+      - Without a queue it is how long to wait between tries, V(250ms) by default.
       - On average; it varies from 50 to 150 %.
     type: str
   backoff:
     description:
-      - Without a line, instead of O(interval), waits that grow. A policy of Choria by name, V(FiveSecStartGrace),
+      - Without a queue, instead of O(interval), waits that grow. A policy of Choria by name, V(FiveSecStartGrace),
         V(FiveSec), V(TwentySec) or V(Default), or a list of milliseconds of which the last is repeated.
     type: list
     elements: str

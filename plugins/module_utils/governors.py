@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from .core.config import Change, Desired, GovernorConfig, plan
+from .core.config import Change, Desired, GovernorConfig, plan_change
 from .core.durations import parse_duration
 from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
 from .core.hazards import check_change, hazards
 from .core.jetstream import JetStream
-from .core.line import Line
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
+from .core.queue import Queue
 from .results import entry_result, governor_result, governor_to_come
 
 Params = Mapping[str, Any]
@@ -51,10 +51,10 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
     """``warn`` is told what is unsafe about the governor on its server."""
     name, force, desired = params["name"], params["force"], _desired(params)
     if check_mode:
-        current = await Manager.find(name, js, see_line=True)
+        current = await Manager.find(name, js, look_at_queue=True)
         if current is None and desired.lacking:
             return await _change_of_one_to_come(js, name, desired, warn)
-        before, after, changes = plan(name, current.config if current else None, desired, js.place)
+        before, after, changes = plan_change(name, current.config if current else None, desired, js.location)
         state, stream = (current.state, current.state.stream) if current else (None, {})
         check_change(state, after, js.server_version, js.server, force)
     else:
@@ -86,16 +86,16 @@ async def _change_of_one_to_come(js: JetStream, name: str, desired: Desired, war
 
 
 async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
-    current = await Manager.find(params["name"], js, see_line=True)
-    # A deletion that was cut short may have left the line alone.
-    line = Line(params["name"], js)
-    left_over = current is None and await line.exists()
+    current = await Manager.find(params["name"], js, look_at_queue=True)
+    # A deletion that was cut short may have left the queue alone.
+    queue = Queue(params["name"], js)
+    left_over = current is None and await queue.exists()
     if current is not None:
         current.check_deletion(params["force"])
         if not check_mode:
             await current.delete(params["force"])
     elif left_over and not check_mode:
-        await line.remove()
+        await queue.delete()
     return {
         "changed": current is not None or left_over,
         "governor": None,
@@ -117,7 +117,7 @@ async def reset(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> 
     before = manager.state.active
     removed = before if check_mode else await manager.reset()
     state = manager.state if check_mode else await manager.refresh()
-    governor = {**governor_result(manager.config, state, manager.hazards), "line": (await _line(manager))["line"]}
+    governor = {**governor_result(manager.config, state, manager.hazards), "queue": (await _queue(manager))["queue"]}
     if check_mode:
         governor.update(active=0, over_limit=False)
     return {
@@ -138,7 +138,7 @@ async def info(js: JetStream, names: Sequence[str], collective: str | None, with
         found = [(name, await Manager.find(name, js)) for name in dict.fromkeys(names)]
         managers = [manager for _name, manager in found if manager is not None]
     else:
-        found, managers = [], await load_governors(js, collective, see_line=True)
+        found, managers = [], await load_governors(js, collective, look_at_queue=True)
     return {
         "changed": False,
         "governors": list(await asyncio.gather(*(_described(manager, with_entries) for manager in managers))),
@@ -148,22 +148,27 @@ async def info(js: JetStream, names: Sequence[str], collective: str | None, with
 
 
 async def _described(manager: Manager, with_entries: bool) -> Result:
-    described = {**governor_result(manager.config, manager.state, manager.hazards), **await _line(manager)}
+    described = {**governor_result(manager.config, manager.state, manager.hazards), **await _queue(manager)}
     if with_entries:
         described["entries"] = [entry_result(entry, manager.state) for entry in await manager.entries()]
     return described
 
 
-async def _line(manager: Manager) -> Result:
-    """Whether there is one, and how many wait in it; None: not known."""
-    if manager.has_line and manager.state.active < manager.limit:
+async def _queue(manager: Manager) -> Result:
+    """Its queue, and how many wait in it; None where no number can be had, for the reason that ``queue`` tells."""
+    if manager.queue_is == "ready" and manager.state.active < manager.limit:
         # Of a thousand governors that are listed, only those that are full are worth a request each.
-        return {"line": True, "waiting": 0}
+        return {"queue": "ready", "waiting": 0}
+    if manager.queue_is == "absent":
+        return {"queue": "absent", "waiting": None}
     try:
-        queue = await manager.line.queue() if manager.has_line is not False else None
+        state = await manager.queue.state()
     except (PermissionRefused, NoVerdict):
-        return {"line": manager.has_line, "waiting": None}
-    return {"line": queue is not None, "waiting": queue.waiting if queue else None}
+        return {"queue": "unreadable", "waiting": None}
+    if state is not None:
+        return {"queue": "ready", "waiting": state.waiting}
+    # Listed a moment ago, and nobody can wait in it.
+    return {"queue": "broken" if manager.queue_is == "ready" else "absent", "waiting": None}
 
 
 def _desired(params: Params) -> Desired:
@@ -174,7 +179,7 @@ def _desired(params: Params) -> Desired:
         replicas=params["replicas"],
         subject=campaign_subject(params["name"], collective) if collective else params["subject"],
         description=params["description"],
-        line=params["line"],
+        queue=params["queue"],
     )
 
 

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Can a play whose hosts take slots in one task and give them back in a later one come to an end?
+"""Can a play whose hosts acquire slots in one task and release them in a later one come to an end?
 
 Whoever holds a slot must get as far as the task that releases it, while the others wait. The default strategy lets
 no host go on before every host of the batch has passed the task; ``free`` needs a fork for whoever goes on, and a
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 WAYS_OUT = (
     "Ways out: give the hosts one at a time to this play (serial: 1), use strategy: host_pinned (without throttle), "
-    "take one slot for the whole run (run_once: true, under the default strategy), or raise the limit. guard: warn or "
-    "guard: off silences this."
+    "acquire one slot for the whole run (run_once: true, under the default strategy), or raise the limit. guard: warn "
+    "or guard: off silences this."
 )
 
 # Beside the sentence with which each host fails; the same for all of them, so that Ansible shows it once.
-REFUSED = f"A play that takes slots in one task and gives them back in another was refused. {WAYS_OUT}"
+REFUSED = f"A play that acquires slots in one task and releases them in another was refused. {WAYS_OUT}"
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,15 @@ def governor_result(config: GovernorConfig, state: State | None, hazards: list[s
 
 
 def governor_to_come(name: str, desired: Desired) -> dict[str, Any]:
-    """One that an earlier task would create (check mode): None stands for what is not known of it."""
-    return {**asdict(desired), "name": name, **_as_of(None, name, desired.limit), "hazards": []}
+    """One that an earlier task would create (check mode): None, of its queue "unknown", is what is not known of it."""
+    return {
+        **asdict(desired),
+        "queue": "unknown",
+        **desired.given(),
+        "name": name,
+        **_as_of(None, name, desired.limit),
+        "hazards": [],
+    }
 
 
 def _as_of(state: State | None, name: str, limit: int | None) -> dict[str, Any]:

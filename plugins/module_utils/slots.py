@@ -15,7 +15,7 @@ from .campaign_options import backoff_policy, interval_seconds, wait_seconds
 from .core.campaign import Governor
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
-from .core.jetstream import GIVE_BACK_PATIENCE, JetStream
+from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import check_name, check_run_id, owner_of, stream_name, whose
 from .core.stack import Stack, must_be
 from .core.state import State
@@ -129,7 +129,7 @@ async def release(js: JetStream, request: Request) -> Result:
     """What this host of this run holds, or the run that was given; NotOwner for a sequence that is somebody else's."""
     host = None if request.run_given else request.host
     wanted = Wanted(request.run_id, host, request.holder or None)
-    return await _remove(js, request, wanted, if_none=partial(_tell_who_holds, request, wanted))
+    return await _remove(js, request, wanted, "released", if_none=partial(_tell_who_holds, request, wanted))
 
 
 async def evict(js: JetStream, request: Request) -> Result:
@@ -140,19 +140,22 @@ async def evict(js: JetStream, request: Request) -> Result:
             "state: evicted takes slots away from whoever holds them, so it needs seq, holder or run_id to say which; "
             "where several are given, a slot must have all of them."
         )
-    return await _remove(js, request, Wanted(run_id, None, request.holder or None))
+    return await _remove(js, request, Wanted(run_id, None, request.holder or None), "evicted")
 
 
 async def _remove(
-    js: JetStream, request: Request, wanted: Wanted, if_none: Callable[[list[Entry]], None] | None = None
+    js: JetStream, request: Request, wanted: Wanted, done: str, if_none: Callable[[list[Entry]], None] | None = None
 ) -> Result:
-    """``if_none`` is called with all entries where none of them is wanted; not where a sequence was given."""
-    js = replace(js, patience=GIVE_BACK_PATIENCE)
+    """Remove what is wanted; the result calls it ``done``.
+
+    ``if_none`` is called with all entries where none of them is wanted; not where a sequence was given.
+    """
+    js = replace(js, patience=FINISH_PATIENCE)
     manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
     if manager is None:
         nothing: Result = {"entries": []}
         unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
-        return {**unchanged, "acquired": False, "removed": [], "active": 0, "limit": None}
+        return {**unchanged, "acquired": False, done: [], "active": 0, "limit": None}
     now, stack = manager.state.now, Stack(request.governor, js)
     check = must_be(request.governor, wanted.fits, str(wanted))
     if request.seq is None:
@@ -166,7 +169,7 @@ async def _remove(
     for entry in doomed:
         check(entry)
     if not request.check_mode:
-        removals = [await stack.remove(entry.seq, check) for entry in doomed]
+        removals = [await stack.delete(entry.seq, check) for entry in doomed]
         doomed = [entry for entry in removals if entry is not None]
         await manager.refresh()
     active = manager.state.active - (len(doomed) if request.check_mode else 0)
@@ -174,7 +177,7 @@ async def _remove(
     return {
         "changed": bool(removed),
         "acquired": False,
-        "removed": removed,
+        done: removed,
         "active": active,
         "limit": manager.limit,
         "diff": {"before": {"entries": [_holder(entry) for entry in doomed]}, "after": {"entries": []}},
@@ -185,7 +188,7 @@ def _tell_who_holds(request: Request, wanted: Wanted, entries: list[Entry]) -> N
     """Nothing was released: warn where that is likely a slip.
 
     That is where something was named, and where the run holds slots as a whole and this is one of its hosts, or the
-    other way round. In check mode the task that would have taken the slot took none.
+    other way round. In check mode the task that would have acquired the slot took none.
     """
     named = request.holder or request.run_given
     others = any(entry.run_id == wanted.run_id and bool(entry.host) != bool(wanted.host) for entry in entries)

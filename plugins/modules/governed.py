@@ -12,16 +12,16 @@ module: governed
 short_description: Run a task while holding a slot of a governor
 version_added: 0.1.0
 description:
-  - Waits for a slot, runs another task in its own place, and gives the slot back. However many hosts, runs and
+  - Waits for a slot, runs another task in its own place, and releases the slot. However many hosts, runs and
     controllers do so, no more than the governor's limit work at once.
   - It is one task, so it cannot deadlock, whatever the strategy, the number of forks and C(serial). Where its run holds
     a slot of the governor for its host already, taken with M(jetstream.governor.governor_slot), it fails at once, since
     it could wait for itself. Not with O(run_id), and not with O(release=never).
   - It runs on the controller. Managed hosts need neither C(nats-py) nor access to NATS.
   - The governor must exist; M(jetstream.governor.governor_stream) creates it.
-  - The slot is given back when the work has ended, also when it failed, when its host became unreachable, when its
+  - The slot is released when the work has ended, also when it failed, when its host became unreachable, when its
     C(timeout) was over, and when C(ansible-playbook) was stopped with Ctrl-C or SIGTERM. When C(ansible-playbook) is
-    killed, work that has begun goes on to its end and gives its slot back; work that waits is not begun.
+    killed, work that has begun goes on to its end and releases its slot; work that waits is not begun.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -36,12 +36,12 @@ attributes:
   async:
     description: Supports being used with the C(async) keyword.
     support: none
-    details: The slot would be given back before the job has ended.
+    details: The slot would be released before the job has ended.
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details:
-      - Check mode takes no slot and does not wait. The task inside runs in check mode.
+      - Check mode acquires no slot and does not wait. The task inside runs in check mode.
       - A governor that is not there gives a warning, since a task before may be to create it. A server that cannot be
         reached fails the task, as in a real run.
   diff_mode:
@@ -89,12 +89,12 @@ options:
     default: fail
   release:
     description:
-      - V(always) gives the slot back when the work has ended.
+      - V(always) releases the slot when the work has ended.
       - V(on_success) lets a host that failed keep its slot until somebody evicts it or C(max_age) ends it, so that a
         bad change stops the roll-out by itself. A retry of the task (C(until)) works under the slot that was kept, and
-        gives it back when it succeeds. Further items of a C(loop) work under it as well, and do not give it back.
+        releases it when it succeeds. Further items of a C(loop) work under it as well, and do not release it.
       - V(never) leaves every slot to C(max_age), so that many may work per period.
-      - What C(failed_when) makes of the result is not known yet when the slot is given back.
+      - What C(failed_when) makes of the result is not known yet when the slot is released.
     type: str
     choices: [always, on_success, never]
     default: always
@@ -177,9 +177,9 @@ slot:
       type: float
       sample: 12.345
     waited_by:
-      description: How was waited, V(line) or V(polling); null when a slot was free at once.
+      description: How was waited, V(queue) or V(polling); null when a slot was free at once.
       type: str
-      sample: line
+      sample: queue
     attempts:
       description: How many times entering was tried.
       type: int
@@ -189,11 +189,11 @@ slot:
       type: float
       sample: 4.567
     released:
-      description: Whether it was given back.
+      description: Whether it was released.
       type: bool
       sample: true
     lost:
-      description: Whether it was lost while the work was going on; only where it was to be given back.
+      description: Whether it was lost while the work was going on; only where it was to be released.
       type: bool
       sample: false
     active:

@@ -122,13 +122,16 @@ governors:
       description: How many hold a slot now.
       type: int
       sample: 1
-    line:
-      description: Whether it has a line, in which JetStream queues those who wait; null when that could not be read.
-      type: bool
-      sample: true
+    queue:
+      description:
+        - The state of its queue, in which JetStream queues those who wait.
+        - V(ready); V(absent); V(broken), which M(jetstream.governor.governor_stream) mends whenever it is run for the
+          governor; or V(unreadable), where the NATS user may not read it, or it did not answer.
+      type: str
+      sample: ready
     waiting:
       description:
-        - How many wait in the line; null without a line, and when that could not be read.
+        - How many wait in the queue; null where RV(governors[].queue) is not V(ready).
         - When all governors are listed, it is read for those that are full, and V(0) for the others.
       type: int
       sample: 0
@@ -204,10 +207,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.errors import InvalidValue
 from ..module_utils.core.jetstream import JetStream
 from ..module_utils.governors import info
-from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.query import Query
 from ..module_utils.runner import run
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: governor_slot
-short_description: Take, give back and evict slots of a governor
+short_description: Take, release and evict slots of a governor
 version_added: 0.1.0
 description:
-  - A holder takes a slot, waiting until there is one, works in the tasks that follow, and gives it back. However many
+  - A holder acquires a slot, waiting until there is one, works in the tasks that follow, and releases it. However many
     hosts, runs and controllers do so, no more than the governor's limit work at once.
   - The governor must exist; M(jetstream.governor.governor_stream) creates it.
   - A slot belongs to its owner, a host of a run. Where the task has C(run_once), and where O(run_id) is given, it is
     the whole run's. Taking it again for the same owner and O(holder) changes nothing. The holder is for people to read.
-  - When a slot is never given back, O(governor) lets so many holders through per C(max_age) of the governor. That is a
+  - When a slot is never released, O(governor) lets so many holders through per C(max_age) of the governor. That is a
     supported use, for example for at most ten reports per hour.
 author:
   - The jetstream.governor team (@jetstream)
@@ -28,12 +28,12 @@ attributes:
   action:
     description: Has an action plugin of the same name, which runs on the controller.
     support: full
-    details: It fills in the O(holder) of who takes a slot, and tells the module of the run, its play and host.
+    details: It fills in the O(holder) of who acquires a slot, and tells the module of the run, its play and host.
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details:
-      - Check mode takes no slot and does not wait.
+      - Check mode acquires no slot and does not wait.
       - It foretells that a full governor is left by somebody in time, unless O(wait_timeout=0).
       - A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
   diff_mode:
@@ -45,9 +45,9 @@ attributes:
 options:
   state:
     description:
-      - V(acquired) takes a slot, unless this owner has one already under this O(holder).
-      - V(released) gives back what this owner holds, or all that the run holds whose O(run_id) is given. Where
-        O(holder) or O(seq) is given, it gives back that alone, and refuses a O(seq) that is somebody else's. Where
+      - V(acquired) acquires a slot, unless this owner has one already under this O(holder).
+      - V(released) releases what this owner holds, or all that the run holds whose O(run_id) is given. Where
+        O(holder) or O(seq) is given, it releases that alone, and refuses a O(seq) that is somebody else's. Where
         nothing is held under a O(holder) or O(run_id) that is given, it warns, and says who holds slots.
       - V(evicted) removes slots, whoever owns them. It needs O(seq), O(holder) or O(run_id), and a slot must have all
         that are given. Their holders do not learn of it.
@@ -72,7 +72,7 @@ options:
     default: fail
   guard:
     description:
-      - Taking a slot in one task and giving it back in another can deadlock, for example under the default strategy
+      - Acquiring a slot in one task and releasing it in another can deadlock, for example under the default strategy
         when the batch has more hosts than the governor has slots.
       - V(fail) fails before it waits where the play could not end, for all hosts of the batch alike, and warns where it
         depends on other runs. V(warn) warns in both cases, V(off) is silent.
@@ -114,10 +114,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-# In a play with "strategy: host_pinned" or "serial: 1", where taking and giving back in two tasks is safe.
+# In a play with "strategy: host_pinned" or "serial: 1", where taking and releasing in two tasks is safe.
 - name: Upgrade under a slot
   block:
-    - name: Take a slot
+    - name: Acquire a slot
       jetstream.governor.governor_slot:
         governor: db-restarts
       delegate_to: localhost
@@ -126,7 +126,7 @@ EXAMPLES = r"""
       ansible.builtin.command: /bin/true
       changed_when: true
   always:
-    - name: Give the slot back
+    - name: Release the slot
       jetstream.governor.governor_slot:
         governor: db-restarts
         state: released
@@ -204,10 +204,10 @@ waited:
   type: float
   sample: 12.345
 waited_by:
-  description: How was waited, V(line) or V(polling); null when a slot was free at once.
+  description: How was waited, V(queue) or V(polling); null when a slot was free at once.
   returned: when O(state=acquired)
   type: str
-  sample: line
+  sample: queue
 attempts:
   description: How many times entering was tried.
   returned: when O(state=acquired)
@@ -229,13 +229,18 @@ holders:
   type: list
   elements: dict
   sample: [{holder: db03, seq: 1795510800000040, age: 41.2}]
-removed:
-  description:
-    - The slots that were released or evicted, or would be (check mode). C(held) is for how many seconds.
-  returned: when O(state=released) or O(state=evicted)
+released:
+  description: The slots that were released, or would be (check mode). C(held) is for how many seconds.
+  returned: when O(state=released)
   type: list
   elements: dict
   sample: [{seq: 1795510800000042, holder: db01, run_id: ctl1-4711x8f3k2, host: db01, held: 41.234}]
+evicted:
+  description: The slots that were evicted, or would be (check mode), described in the same way.
+  returned: when O(state=evicted)
+  type: list
+  elements: dict
+  sample: [{seq: 1795510800000043, holder: db07, run_id: ctl1-4711x8f3k2, host: db07, held: 1207.5}]
 """
 
 from functools import partial
@@ -243,7 +248,7 @@ from functools import partial
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.campaign_options import campaign_options
-from ..module_utils.options import CONNECTION_OPTIONS
+from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.runner import run
 from ..module_utils.slots import acquire, evict, release, requested
 

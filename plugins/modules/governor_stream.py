@@ -69,14 +69,14 @@ options:
   description:
     description: What the governor is for. V(Concurrency Governor <name>) by default.
     type: str
-  line:
+  queue:
     description:
-      - Whether the governor has a line, in which JetStream hands a freed slot to the first of those who wait, in
-        milliseconds. It is a small stream of its own, C(GOVLINE_<name>), that is changed and deleted with the governor.
-      - Without a line, those who wait try again every now and then, and who gets a slot is chance.
-      - V(true) makes the line, V(false) removes it. When it is not given, a new governor gets a line, and one that
-        exists stays as it is; so a governor that Choria made gets its line by V(true).
-      - A line that is not in order is mended whenever this module touches the governor.
+      - Whether the governor has a queue, in which JetStream hands a freed slot to the first of those who wait, in
+        milliseconds. It is a small stream of its own, C(GOVQUEUE_<name>), changed and deleted with the governor.
+      - Without a queue, those who wait try again every now and then, and luck decides who gets a slot.
+      - V(true) creates the queue, V(false) deletes it. When it is not given, a new governor gets a queue, and one that
+        exists stays as it is; so a governor that Choria made gets its queue by V(true).
+      - A broken queue is mended whenever this module touches the governor.
     type: bool
   force:
     description:
@@ -171,10 +171,13 @@ governor:
       description: How many hold a slot now.
       type: int
       sample: 3
-    line:
-      description: Whether it has a line; null when that could not be read.
-      type: bool
-      sample: true
+    queue:
+      description:
+        - The state of its queue. V(ready) or V(absent); with O(state=reset), which leaves it as it is, also V(broken),
+          or V(unreadable) where the NATS user may not read it, or it did not answer.
+        - V(unknown) in check mode where the governor does not exist yet and O(queue) is not given.
+      type: str
+      sample: ready
     hazards:
       description: What is unsafe about it on this server, in sentences.
       type: list
@@ -203,11 +206,12 @@ changes:
       type: str
       sample: limit
     before:
-      description: Its value before; null for a line that is not in order, too.
+      description:
+        - Its value before; null where the governor did not exist. Of O(queue) it is V(ready), V(absent) or V(broken).
       type: raw
       sample: 5
     after:
-      description: Its value after.
+      description: Its value after. Of O(queue) it is V(ready) or V(absent).
       type: raw
       sample: 8
 removed:
@@ -222,8 +226,8 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.governors import absent, present, reset
-from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.runner import run
 
 
@@ -238,7 +242,7 @@ def main() -> None:
             "subject": {"type": "str"},
             "collective": {"type": "str"},
             "description": {"type": "str"},
-            "line": {"type": "bool"},
+            "queue": {"type": "bool"},
             "force": {"type": "bool", "default": False},
             **CONNECTION_OPTIONS,
         },

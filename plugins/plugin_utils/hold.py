@@ -20,7 +20,7 @@ from ..module_utils.connection import connected
 from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
-from ..module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
+from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.state import State
@@ -35,10 +35,10 @@ from .second_slot import refuse_second
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
 
-# What is not known of a slot before it is entered, kept or given back.
+# What is not known of a slot before it is entered, kept or released.
 _UNKNOWN = dict.fromkeys(("seq", "waited", "waited_by", "attempts", "held", "released", "lost"))
 
-_HOW = {"line": "in its line", "polling": "by trying, without a line"}
+_HOW = {"queue": "in its queue", "polling": "by trying, without a queue"}
 
 
 class Orphaned(GovernorError):
@@ -69,7 +69,7 @@ class Request:
 
 
 class Hold:
-    """A slot for the time between ``enter`` and ``leave``. Between them no connection is open and no loop runs."""
+    """A slot for the time between ``acquire`` and ``release``. Between them no connection is open and no loop runs."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -79,33 +79,33 @@ class Hold:
         self._told: dict[str, Any] = {}
 
     def look(self) -> None:
-        """Take nothing. Raises UnknownGovernor where there is no such governor, else what ``enter`` would, at once."""
+        """Acquire nothing. Raises UnknownGovernor without such a governor, else what ``acquire`` would at once."""
         asyncio.run(self._look())
 
-    def enter(self, interruptions: Interruptions) -> None:
+    def acquire(self, interruptions: Interruptions) -> None:
         """Wait for a slot. Raises what ``Governor.start`` raises, Orphaned, and Interrupted; then nothing is held."""
         try:
             asyncio.run(self._wait(interruptions))
         except BaseException:
             # It came in the last moment.
             with contextlib.suppress(GovernorError):
-                self.keep() if self._goes_on else self.leave(interruptions)
+                self.keep() if self._goes_on else self.release(interruptions)
             raise
 
-    def leave(self, interruptions: Interruptions) -> bool:
-        """Give the slot back; False when it was lost before. Raises GovernorError when it could not be given back."""
+    def release(self, interruptions: Interruptions) -> bool:
+        """Release the slot; False when it was lost before. Raises GovernorError when it could not be released."""
         slot = self._ended()
         if slot is None:
             return True
         if self.request.attempt is not None:
             self.request.attempt.forget()
-        return asyncio.run(self._leave(slot, interruptions))
+        return asyncio.run(self._release(slot, interruptions))
 
     @property
     def is_kept_by_another(self) -> bool:
         """Whether another item of the task's loop has failed under this slot, so that this one's success is not all."""
         attempt = self.request.attempt
-        return attempt is not None and not attempt.may_leave
+        return attempt is not None and not attempt.may_release
 
     def keep(self) -> dict[str, Any]:
         """Leave the slot to the next attempts, or to max_age; what is to be told of it."""
@@ -121,7 +121,7 @@ class Hold:
         return {**about, **_UNKNOWN, **self._told}
 
     def _ended(self) -> Slot | None:
-        """The slot, the first time; nothing when it was given back or kept already."""
+        """The slot, the first time; nothing when it was released or kept already."""
         slot, self.slot = self.slot, None
         if slot is not None:
             self._told["held"] = round(time.monotonic() - self._entered, 3)
@@ -163,7 +163,7 @@ class Hold:
                 raise
             finally:
                 progress.end()
-            # From here on it is to be given back, also when closing the connection is cut short.
+            # From here on it is to be released, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
             self._told = _about(slot)
             request.tell_more(
@@ -192,7 +192,7 @@ class Hold:
         self.request.tell_more(f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.governor}")
         return True
 
-    async def _leave(self, slot: Slot, interruptions: Interruptions) -> bool:
+    async def _release(self, slot: Slot, interruptions: Interruptions) -> bool:
         finishing = asyncio.ensure_future(self._finish(slot))
         while not (await asyncio.wait([finishing], timeout=_LOOK_EVERY))[0]:
             if interruptions.overdue:
@@ -212,7 +212,7 @@ class Hold:
                     slot.in_doubt = moved.in_doubt
 
         timing = Timing()
-        return await timing.until_verdict(once, 0.0, timing.clock() + GIVE_BACK_PATIENCE)
+        return await timing.until_verdict(once, 0.0, timing.clock() + FINISH_PATIENCE)
 
 
 def _about(slot: Slot) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .local_work import end_local_work
 
 _TO_END = (signal.SIGINT, signal.SIGTERM)
 
-# How long a process that was told to end may go on trying to give its slot back.
+# How long a process that was told to end may go on trying to release its slot.
 _GIVE_UP_AFTER = 15.0
 
 
@@ -33,9 +33,9 @@ class Interrupted(BaseException):
 
 
 class Interruptions:
-    """One handler for all signals from before the wait until the slot is given back, so that none falls in between.
+    """One handler for all signals from before the wait until the slot is released, so that none falls in between.
 
-    In the wait a signal wakes the waiter. At work it ends the local work, then the slot is given back, then the process
+    In the wait a signal wakes the waiter. At work it ends the local work, then the slot is released, then the process
     ends; but the alarm raises what it raises without a slot. At any other moment it is put off to the context's end.
     Processes that the work has forked inherit the handler, and not the slot: they do what the signal was to do.
     """
@@ -46,7 +46,7 @@ class Interruptions:
         self._told_to_end = math.inf
         self._saved: dict[int, Any] = {}
         self._wake: Callable[[], Any] = _nothing
-        self._give_back: Optional[Callable[[], Any]] = None
+        self._release: Optional[Callable[[], Any]] = None
 
     @property
     def overdue(self) -> bool:
@@ -84,24 +84,24 @@ class Interruptions:
                 raise Interrupted from None
 
     @contextlib.contextmanager
-    def working(self, give_back: Callable[[], Any]) -> Iterator[None]:
-        """A signal ends the work. ``give_back`` is called in a thread, in the midst of what the work was doing."""
-        self._give_back = give_back
+    def working(self, release: Callable[[], Any]) -> Iterator[None]:
+        """A signal ends the work. ``release`` is called in a thread, in the midst of what the work was doing."""
+        self._release = release
         try:
             if self._came is not None:
                 self._on_signal(self._came, None)
             yield
         finally:
-            self._give_back = None
+            self._release = None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        give_back = self._give_back
+        release = self._release
         if os.getpid() != self._pid:
             self._do_as_saved(number, frame)
-        elif give_back is None:
+        elif release is None:
             self._put_off(number)
         else:
-            self._end_work(give_back, number, frame)
+            self._end_work(release, number, frame)
 
     def _put_off(self, number: int) -> None:
         # To end is more than to have taken too long.
@@ -111,13 +111,13 @@ class Interruptions:
                 self._told_to_end = time.monotonic()
         self._wake()
 
-    def _end_work(self, give_back: Callable[[], Any], number: int, frame: FrameType | None) -> None:
+    def _end_work(self, release: Callable[[], Any], number: int, frame: FrameType | None) -> None:
         try:
             if number in _TO_END:
                 # What comes from now on is put off.
-                self._give_back = None
+                self._release = None
                 end_local_work()
-                _in_a_thread(give_back)
+                _in_a_thread(release)
         finally:
             # Whatever else came in the meantime ends the same process.
             self._came = None
@@ -136,10 +136,10 @@ def _nothing() -> None:
     pass
 
 
-def _in_a_thread(give_back: Callable[[], Any]) -> None:
+def _in_a_thread(release: Callable[[], Any]) -> None:
     # In this one the work may be running an event loop, and there is no other beside it. A fork would be no better: it
     # waits for locks that the interrupted work holds, and without a bound.
-    thread = threading.Thread(target=give_back, daemon=True)
+    thread = threading.Thread(target=release, daemon=True)
     thread.start()
     thread.join(_GIVE_UP_AFTER)
 

@@ -4,7 +4,7 @@
 
 """Slots that a failed attempt has kept, for the attempts after it: they work under it, and do not wait for it.
 
-ansible-core runs the retries of a task, and the items of its loop, in one process. What has failed gives the slot back
+ansible-core runs the retries of a task, and the items of its loop, in one process. What has failed releases the slot
 when a retry of it succeeds. Another item does not: the host has failed.
 """
 
@@ -38,7 +38,7 @@ class Attempt:
         return _kept.get(self._key)
 
     @property
-    def may_leave(self) -> bool:
+    def may_release(self) -> bool:
         """Whether nothing but this one's own failure has kept the slot."""
         kept = self.kept
         return kept is None or bool(kept.item == self._item)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.names import Owner
-from ..module_utils.options import CONNECTION_OPTIONS
 
 GOVERNED = "jetstream.governor.governed"
 SLOT = "jetstream.governor.governor_slot"
@@ -37,15 +37,15 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A governor, and how the task that took its slot got there. ``options`` may hold secrets."""
+class Address:
+    """A governor, and how the task that acquired its slot got there. ``options`` may hold secrets."""
 
     governor: str
     options: Mapping[str, Any] = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def of(cls, event: Event) -> Place:
+    def of(cls, event: Event) -> Address:
         given = {option: value for option, value in event.args.items() if option in CONNECTION_OPTIONS}
         # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
         plain = json.loads(json.dumps([given, dict(event.environment)], default=str))
@@ -56,7 +56,7 @@ class Place:
 class Row:
     """A slot, or a try to get one (``seq`` is None). Times in seconds; ``note`` is told beside the time it was held.
 
-    ``place`` and ``owner`` are there for what governor_slot took, ``borrowed`` where another run may give it back.
+    ``address`` and ``owner`` are there for what governor_slot took, ``borrowed`` where another run may release it.
     """
 
     governor: str
@@ -68,7 +68,7 @@ class Row:
     seq: int | None = None
     note: str = ""
     owner: Owner | None = None
-    place: Place | None = None
+    address: Address | None = None
     is_held: bool = False
     borrowed: bool = False
 
@@ -82,7 +82,7 @@ class Row:
 class Ledger:
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.places: list[Place] = []
+        self.addresses: list[Address] = []
         self._run_ids: set[str] = set()
         self._kept: set[tuple[str, int]] = set()
         self._begun: dict[tuple[str, str], str] = {}
@@ -113,18 +113,18 @@ class Ledger:
         elif event.action == SLOT and event.args.get("state", "acquired") == "acquired":
             self._acquired(event)
         elif event.action == SLOT:
-            self._removed(event)
+            self._ended(event)
 
     # -- what is left
 
-    def to_give_back(self) -> list[Row]:
+    def leftovers(self) -> list[Row]:
         """What was taken by governor_slot for this run alone, and is held as far as is known."""
         return [row for row in self.rows if row.is_held and not row.borrowed]
 
     def may_have_more(self) -> bool:
         """Whether the server may have slots of this run that no task has told of, as one that was interrupted.
 
-        Not where a governed task has not told either: it gives back its own slot, or leaves it on purpose.
+        Not where a governed task has not told either: it releases its own slot, or leaves it on purpose.
         """
         open_ends = self._unclear | set(self._begun.values()) | ({SLOT} if self._jobs else set())
         return open_ends == {SLOT}
@@ -184,13 +184,13 @@ class Ledger:
             # Taken again: nothing has changed.
             return
         row = self._row(event, governor, {**event.result, **slot})
-        row.seq, row.owner, row.place, row.is_held = seq, owner, self._note(event), True
+        row.seq, row.owner, row.address, row.is_held = seq, owner, self._note(event), True
         row.borrowed = bool(event.args.get("run_id"))
         if not row.borrowed:
             self.know(str(slot["run_id"]))
 
     def _untold(self, event: Event) -> None:
-        """It may have taken a slot all the same: hidden by no_log, in the background, ended by its timeout."""
+        """It may have acquired a slot all the same: hidden by no_log, in the background, ended by its timeout."""
         if event.skipped:
             return
         self._note(event)
@@ -200,13 +200,13 @@ class Ledger:
         else:
             self._unclear.add(SLOT)
 
-    def _removed(self, event: Event) -> None:
-        for removed in event.result.get("removed") or []:
-            owner = _owner(removed)
+    def _ended(self, event: Event) -> None:
+        for ended in event.result.get("released") or event.result.get("evicted") or []:
+            owner = _owner(ended)
             for row in reversed(self.rows):
-                same = (row.governor, row.seq, row.owner) == (event.args.get("governor"), removed["seq"], owner)
+                same = (row.governor, row.seq, row.owner) == (event.args.get("governor"), ended["seq"], owner)
                 if row.is_held and same:
-                    row.is_held, row.held = False, removed["held"]
+                    row.is_held, row.held = False, ended["held"]
                     break
 
     def _row(self, event: Event, governor: str, told: Mapping[str, Any]) -> Row:
@@ -215,11 +215,11 @@ class Ledger:
         self.rows.append(row)
         return row
 
-    def _note(self, event: Event) -> Place:
-        place = Place.of(event)
-        if place not in self.places:
-            self.places.append(place)
-        return place
+    def _note(self, event: Event) -> Address:
+        address = Address.of(event)
+        if address not in self.addresses:
+            self.addresses.append(address)
+        return address
 
 
 def _owner(told: Mapping[str, Any]) -> Owner:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError
 from ..module_utils.core.jetstream import JetStream
-from ..module_utils.core.line import Line
+from ..module_utils.core.queue import Queue
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.waiting import Waiting
 from ..module_utils.settings import redact
@@ -36,7 +36,7 @@ class Progress:
     def __init__(self, governor: str, holder: str, js: JetStream, tell: Callable[[str], None]) -> None:
         self._who = f"{holder} waits for {governor}"
         self._stack = Stack(governor, js)
-        self._line = Line(governor, js)
+        self._queue = Queue(governor, js)
         self._timing = js.timing
         self._tell = tell
         self._began = self._timing.clock()
@@ -59,7 +59,7 @@ class Progress:
 
     async def _told(self, waiting: Waiting) -> str:
         try:
-            return await self._situation() + await self._in_line(waiting)
+            return await self._situation() + await self._in_queue(waiting)
         except GovernorError as exc:
             return f"{self._who}: {self._waited}. {redact(str(exc))}"
 
@@ -68,12 +68,12 @@ class Progress:
         line = f"{self._who}: {state.active} of {state.config.limit} slots held, {self._waited}"
         return ", oldest ".join([line, *(f"{each.shown} {format_duration(each.age(state.now))}" for each in oldest)])
 
-    async def _in_line(self, waiting: Waiting) -> str:
+    async def _in_queue(self, waiting: Waiting) -> str:
         """How many wait, and which of them this one is about, as far as both are known."""
-        queue = await self._line.queue() if waiting.by == "line" else None
+        queue = await self._queue.state() if waiting.by == "queue" else None
         if queue is None or not queue.waiting:
             return ""
-        return f", about place {waiting.place_in(queue) or queue.waiting} of {queue.waiting} in the line"
+        return f", about place {waiting.position_in(queue) or queue.waiting} of {queue.waiting} in the queue"
 
     @property
     def _waited(self) -> str:

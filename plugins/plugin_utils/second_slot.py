@@ -28,7 +28,7 @@ async def refuse_second(stack: Stack, owner: str, state: State) -> None:
         raise HeldAlready(
             f"Slot {entry.seq} of governor '{stack.name}' is held already by {entry.whose}, for "
             f"{format_duration(entry.age(state.now))}. This task would wait for it where all slots are taken, and "
-            "count twice where not: give it back before (governor_slot with state: released), or do without governed "
+            "count twice where not: release it before (governor_slot with state: released), or do without governed "
             "here."
         )
 

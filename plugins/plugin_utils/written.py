@@ -20,7 +20,7 @@ GOVERNED = "jetstream.governor.governed"
 # task, by what the result holds and by which action the task has: here always the governed one.
 ACTIONS_SET_VARIABLES = hasattr(ActionBase, "register_host_variables")
 
-_ROLE = f"the role {GOVERNED}, which runs a file of tasks under one slot"
+_ROLE = "the role jetstream.governor.under_slot, which runs a file of tasks under one slot"
 _LATER = f"its tasks would run after this one, without the slot. There is {_ROLE}"
 _READ_BEFORE = "it is read before any task runs"
 

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 
 class Held(NamedTuple):
-    """A slot: its sequence, and how to give it back."""
+    """A slot: its sequence, and how to release it."""
 
     seq: int
     leave: Callable[[], Awaitable[object]]
@@ -22,8 +22,8 @@ class Algorithm(Protocol):
     """Its words are the heading of its column. It is sent to other processes, so it is a plain value."""
 
     @property
-    def line(self) -> bool:
-        """Whether the governor is to have a line."""
+    def queue(self) -> bool:
+        """Whether the governor is to have a queue."""
 
     async def enter(self, nc: Client, governor: str, holder: str, refused: Callable[[], None]) -> Held:
         """Wait for a slot, for ever; ``refused`` is called each time that the governor was full."""

@@ -35,7 +35,7 @@ class Reference(NamedTuple):
     varied: bool = False
 
     @property
-    def line(self) -> bool:
+    def queue(self) -> bool:
         return False
 
     def __str__(self) -> str:

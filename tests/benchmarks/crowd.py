@@ -32,7 +32,7 @@ class Crowd(NamedTuple):
 
 def crowd(stage: Stage, algorithm: Algorithm, work: Workload, after: float = 0.0) -> Crowd:
     """For a governor of its own."""
-    governor = stage.governor(work.limit, algorithm.line)
+    governor = stage.governor(work.limit, algorithm.queue)
     return Crowd([stage.url(number) for number in range(PROCESSES)], algorithm, governor, work, after)
 
 

@@ -33,8 +33,8 @@ WORKLOADS = [
 ]
 """The fourth is the one of Choria's own test. In the fifth, it is known who of two came first."""
 
-WITH_A_LINE = Ours(line=True)
-COLUMNS: list[Algorithm] = [Reference(0.25), Reference(5.0), Ours(line=False), WITH_A_LINE]
+WITH_A_QUEUE = Ours(queue=True)
+COLUMNS: list[Algorithm] = [Reference(0.25), Reference(5.0), Ours(queue=False), WITH_A_QUEUE]
 VARIED = Reference(5.0, varied=True)
 SLOW: list[Algorithm] = [Reference(5.0), VARIED]
 """These hardly use the servers, and take long: all their crowds wait at the same time, at the end."""
@@ -68,14 +68,14 @@ class HandingOver(NamedTuple):
         ]
 
     def goals(self) -> list[Goal]:
-        return [goal for run in self.runs if run.algorithm == WITH_A_LINE for goal in _goals(run).values()]
+        return [goal for run in self.runs if run.algorithm == WITH_A_QUEUE for goal in _goals(run).values()]
 
     def tables(self) -> list[Table]:
         names = list(dict.fromkeys(run.stage.name for run in self.runs))
         return [self._table([run for run in self.runs if run.stage.name == name]) for name in names]
 
     def _table(self, runs: list[Run]) -> Table:
-        columns = ["", *map(str, COLUMNS), "ideal", "goal with a line"]
+        columns = ["", *map(str, COLUMNS), "ideal", "goal with a queue"]
         rows = [row for work in WORKLOADS for row in _rows([run for run in runs if run.work == work])]
         varied = "; ".join(f"{run.work}: {_time(run)}" for run in runs if run.algorithm == VARIED)
         most = ", ".join(f"{max(run.found.most for run in runs if run.work == work)}" for work in WORKLOADS)
@@ -90,7 +90,7 @@ def explained() -> list[str]:
     return [
         f"Waiters come all at once unless the row says otherwise, from {PROCESSES} processes. The references of 5 s "
         f"run together, begun {_APART:g} s apart, and are cut off after {_FINISHED_WITHIN:g} s.",
-        f"{str(WORKLOADS[0]).capitalize()}, with a line: the run in the middle of {_REPEATED} by its time.",
+        f"{str(WORKLOADS[0]).capitalize()}, with a queue: the run in the middle of {_REPEATED} by its time.",
         "Hand-over: from the end of one's work to the beginning of the next one's, who had been refused before.",
         "Overtakers: who got in before somebody who had been refused, and so had queued, earlier in the same process, "
         f"or at least {MARGIN * 1e3:g} ms earlier in another.",
@@ -107,7 +107,7 @@ def _quick(both: list[Stage]) -> Iterator[Run]:
         for work in WORKLOADS:
             for algorithm in COLUMNS:
                 if algorithm not in SLOW:
-                    times = _REPEATED if (work, algorithm) == (WORKLOADS[0], WITH_A_LINE) else 1
+                    times = _REPEATED if (work, algorithm) == (WORKLOADS[0], WITH_A_QUEUE) else 1
                     yield _median([_alone(stage, work, algorithm) for _each in range(times)])
 
 
@@ -137,7 +137,7 @@ def _rows(runs: list[Run]) -> Iterator[list[str]]:
     """Of one workload on one stage."""
     work, by_column = runs[0].work, {run.algorithm: run for run in runs}
     columns = [by_column[column] for column in COLUMNS]
-    goals = _goals(by_column[WITH_A_LINE])
+    goals = _goals(by_column[WITH_A_QUEUE])
     yield [f"**{work} of work**", *[""] * (len(COLUMNS) + 2)]
     yield ["time, of the ideal", *map(_time, columns), f"{work.ideal:.2f} s", _told(goals.get("time"))]
     refusals = [f"{run.found.refusals:.2f}" for run in columns]
@@ -165,7 +165,7 @@ def _told(goal: Goal | None) -> str:
 
 
 def _goals(run: Run) -> dict[str, Goal]:
-    """Of a run with a line."""
+    """Of a run with a queue."""
     stage, work, found = run.stage, run.work, run.found
     where = f"{stage.name}, {work}"
     least, bound = _SHARE_OF_IDEAL[stage.replicas], HAND_OVER[stage.replicas]

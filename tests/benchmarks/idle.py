@@ -17,7 +17,7 @@ from typing import NamedTuple
 from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import jetstream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue
 from ansible_collections.jetstream.governor.tests.benchmarks.algorithm import Algorithm
 from ansible_collections.jetstream.governor.tests.benchmarks.choria import Reference
 from ansible_collections.jetstream.governor.tests.benchmarks.ours import Ours
@@ -31,9 +31,9 @@ LIMIT = 5
 SECONDS = 20.0
 GOAL = 50.0
 
-WITH_A_LINE = Ours(line=True)
-COLUMNS: list[Algorithm] = [Reference(0.25), Reference(5.0), Ours(line=False), WITH_A_LINE]
-BUSY: list[Algorithm] = [Reference(0.25), Ours(line=False)]
+WITH_A_QUEUE = Ours(queue=True)
+COLUMNS: list[Algorithm] = [Reference(0.25), Reference(5.0), Ours(queue=False), WITH_A_QUEUE]
+BUSY: list[Algorithm] = [Reference(0.25), Ours(queue=False)]
 """Each of these is measured alone; the others, which leave the machine idle, are measured at the same time."""
 
 _SETTLED_AFTER = 5.0
@@ -61,16 +61,16 @@ class Idle(NamedTuple):
         return []
 
     def goals(self) -> list[Goal]:
-        return [_goal(run) for run in self.runs if run.algorithm == WITH_A_LINE]
+        return [_goal(run) for run in self.runs if run.algorithm == WITH_A_QUEUE]
 
     def tables(self) -> list[Table]:
-        columns = ["", *map(str, COLUMNS), "ideal", "goal with a line"]
+        columns = ["", *map(str, COLUMNS), "ideal", "goal with a queue"]
         names = list(dict.fromkeys(run.stage.name for run in self.runs))
         rows = [row for name in names for row in self._rows(name)]
-        joining = ", ".join(f"{run.joining:.1f}" for run in self.runs if run.algorithm == WITH_A_LINE)
+        joining = ", ".join(f"{run.joining:.1f}" for run in self.runs if run.algorithm == WITH_A_QUEUE)
         notes = [
-            f"Messages that each waiter in a line had sent before ({' and '.join(names)}): {joining}. It tries, queues "
-            "and looks once at the governor. Its next look comes after minutes, later than this measurement ends."
+            f"Messages that each waiter in a queue had sent before ({' and '.join(names)}): {joining}. It tries, "
+            "queues and looks once. Its next look comes after minutes, later than this measurement ends."
         ]
         return [Table(f"2. {WAITERS:,} idle waiters on a full governor, {SECONDS:g} s", columns, rows, notes)]
 
@@ -78,7 +78,7 @@ class Idle(NamedTuple):
         by_column = {run.algorithm: run for run in self.runs if run.stage.name == name}
         runs = [by_column[column] for column in COLUMNS]
         memory = [NOTHING if run.memory is None else f"{run.memory / 1e3:.1f} kB" for run in runs]
-        goal = str(_goal(by_column[WITH_A_LINE]))
+        goal = str(_goal(by_column[WITH_A_QUEUE]))
         return [
             [f"{name}: requests per second", *(f"{run.rate:,.1f}" for run in runs), "0", goal],
             [f"{name}: memory per waiter", *memory, NOTHING, NOTHING],
@@ -110,7 +110,7 @@ def _measured(together: list[tuple[Stage, Algorithm]]) -> list[Run]:
             members.meet()  # all are connected, and begin
             members.meet()  # all have been refused
         for (stage, algorithm), (governor, _members) in zip(together, crowds):
-            if algorithm.line:
+            if algorithm.queue:
                 asyncio.run(_all_have_queued(stage, governor))
         time.sleep(_SETTLED_AFTER)
         began, before = time.monotonic(), _messages(together, crowds)
@@ -134,7 +134,7 @@ def _messages(together: Sequence[tuple[Stage, Algorithm]], crowds: Sequence[tupl
 
 def _full(stage: Stage, algorithm: Algorithm) -> str:
     """The name of a governor that others hold all slots of."""
-    governor = stage.governor(LIMIT, algorithm.line)
+    governor = stage.governor(LIMIT, algorithm.queue)
 
     async def fill() -> None:
         async with connected(stage.url(0)) as nc:
@@ -147,12 +147,12 @@ def _full(stage: Stage, algorithm: Algorithm) -> str:
 
 async def _all_have_queued(stage: Stage, governor: str) -> None:
     async def queued() -> bool:
-        queue = await line.queue()
-        return queue is not None and queue.waiting == WAITERS
+        state = await queue.state()
+        return state is not None and state.waiting == WAITERS
 
     async with connected(stage.url(0)) as nc:
-        line = Line(governor, jetstream(nc))
-        await until(queued, _JOINED_WITHIN, f"{WAITERS} are in the line")
+        queue = Queue(governor, jetstream(nc))
+        await until(queued, _JOINED_WITHIN, f"{WAITERS} are in the queue")
 
 
 def _wait(number: int, meet: Meet, urls: list[str], algorithm: Algorithm, governor: str) -> int | None:

@@ -73,9 +73,9 @@ async def _looks(stage: Stage) -> list[Look]:
             await Reference(0.25).enter(nc, governor, holder, lambda: None)
 
         await _a_few_at_once(names, lambda name: Manager.create(name, nc, limit=1, max_age=0))
-        empty = await _look(stage, f"{COUNT:,} governors with lines, none of them full", bounded=True)
+        empty = await _look(stage, f"{COUNT:,} governors with queues, none of them full", bounded=True)
         await _a_few_at_once(names, lambda name: enter(name, "holder"))
-        full = await _look(stage, f"{COUNT:,} governors with lines, all of them full")
+        full = await _look(stage, f"{COUNT:,} governors with queues, all of them full")
         await Manager.create("one", nc, limit=COUNT, max_age=0)
         await _a_few_at_once(names, lambda name: enter("one", name))
         held = await _look(stage, f"one governor with {COUNT:,} entries", name="one")

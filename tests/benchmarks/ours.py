@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is measured: this collection's own core, with a line and without."""
+"""What is measured: this collection's own core, with a queue and without."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ansible_collections.jetstream.governor.tests.benchmarks.algorithm import He
 
 
 class Ours(NamedTuple):
-    line: bool
+    queue: bool
 
     def __str__(self) -> str:
-        return f"ours {'with' if self.line else 'without'} a line"
+        return f"ours {'with' if self.queue else 'without'} a queue"
 
     async def enter(self, nc: Client, governor: str, holder: str, refused: Callable[[], None]) -> Held:
         # As the reference does, it knows the subject and need not ask for it.

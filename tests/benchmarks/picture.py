@@ -78,7 +78,7 @@ def _hand_overs(found: HandingOver, axes: Axes, name: str) -> None:
     axes.axvline(handing_over.HAND_OVER[runs[0].stage.replicas] * 1e3, color="black", linewidth=0.8, linestyle=":")
     _finish(
         axes,
-        f"Hand-over, median and p99 (ms; dotted: the goal with a line)\n{name}",
+        f"Hand-over, median and p99 (ms; dotted: the goal with a queue)\n{name}",
         [str(work) for work in handing_over.WORKLOADS],
     )
     axes.set_xscale("log")

@@ -15,8 +15,8 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import jetstream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue
 from ansible_collections.jetstream.governor.tests.benchmarks.choria import Reference
 from ansible_collections.jetstream.governor.tests.benchmarks.ours import Ours
 from ansible_collections.jetstream.governor.tests.benchmarks.processes import PROCESSES, Meet, team
@@ -48,7 +48,7 @@ class Turns(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """``queued``: seconds until all were in the line. ``idle``: the server's share of a core while all waited.
+    """``queued``: seconds until all were in the queue. ``idle``: the server's share of a core while all waited.
 
     ``seconds``: from when all slots were freed until the last one was given back.
     """
@@ -84,7 +84,7 @@ class Scale(NamedTuple):
     def tables(self) -> list[Table]:
         failed, idle, share = self.goals()
         rows = [
-            [f"in the line, after coming within {JOINED_IN:g} s", f"{self.queued:.1f} s", NOTHING],
+            [f"in the queue, after coming within {JOINED_IN:g} s", f"{self.queued:.1f} s", NOTHING],
             ["failed", failed.value, str(failed)],
             [f"idle for {IDLE:g} s: of a core at the server", idle.value, str(idle)],
             [f"idle for {IDLE:g} s: requests per second", f"{self.requests:.1f}", NOTHING],
@@ -110,14 +110,14 @@ def explained() -> list[str]:
 
 def measure(folder: Path) -> Scale:
     with one_node(folder) as stage:
-        governor = stage.governor(LIMIT, line=True)
+        governor = stage.governor(LIMIT, queue=True)
         asyncio.run(_fill(stage, governor))
         with team(_share, stage.url(0), governor) as members:
             members.meet()
             began = time.monotonic()
             asyncio.run(_all_have_queued(stage, governor))
             queued = time.monotonic() - began
-            print(f"{WAITERS:,} are in the line after {queued:.1f} s", flush=True)
+            print(f"{WAITERS:,} are in the queue after {queued:.1f} s", flush=True)
             time.sleep(_SETTLED_AFTER)
             idle, requests = _idle(stage, governor)
             print(f"idle: {percent(idle)} of a core at the server, {requests:.1f} requests per second", flush=True)
@@ -144,18 +144,18 @@ async def _free(stage: Stage, governor: str) -> float:
 
 async def _all_have_queued(stage: Stage, governor: str) -> None:
     async def queued() -> bool:
-        # Counting the line is work for the server, the more the longer it is.
+        # Counting the queue is work for the server, the more the longer it is.
         await asyncio.sleep(0.2)
         try:
-            queue = await line.queue()
+            state = await queue.state()
         except NoVerdict:
             # It has too much to do.
             return False
-        return queue is not None and queue.waiting == WAITERS
+        return state is not None and state.waiting == WAITERS
 
     async with connected(stage.url(0)) as nc:
-        line = Line(governor, jetstream(nc))
-        await until(queued, _QUEUED_WITHIN, f"{WAITERS:,} are in the line")
+        queue = Queue(governor, jetstream(nc))
+        await until(queued, _QUEUED_WITHIN, f"{WAITERS:,} are in the queue")
 
 
 def _idle(stage: Stage, governor: str) -> tuple[float, float]:
@@ -187,7 +187,7 @@ async def _come(url: str, governor: str, numbers: Sequence[int], meet: Meet) -> 
 
 async def _turn(nc: Client, governor: str, number: int) -> Interval:
     await asyncio.sleep(number / WAITERS * JOINED_IN)
-    held = await Ours(line=True).enter(nc, governor, f"waiter {number}", lambda: None)
+    held = await Ours(queue=True).enter(nc, governor, f"waiter {number}", lambda: None)
     entered = time.monotonic()
     await asyncio.sleep(WORK)
     left = time.monotonic()

@@ -44,9 +44,9 @@ class Stage(NamedTuple):
         told = [connection for node in self.nodes for connection in _connections(node)]
         return sum(connection["in_msgs"] for connection in told if connection.get("name") == client)
 
-    def governor(self, limit: int, line: bool) -> str:
+    def governor(self, limit: int, queue: bool) -> str:
         """The name of a new one, ready for use."""
-        return asyncio.run(self._create(f"b-{uuid.uuid4().hex[:8]}", limit, line))
+        return asyncio.run(self._create(f"b-{uuid.uuid4().hex[:8]}", limit, queue))
 
     async def leader(self, governor: str) -> str:
         """The address of the node that leads its stream: from there, a request takes no further hop."""
@@ -56,10 +56,10 @@ class Stage(NamedTuple):
             info = await ask(nc, f"STREAM.INFO.{stream_name(governor)}")
         return next(node.url for node in self.nodes if node.folder.name == info["cluster"]["leader"])
 
-    async def _create(self, name: str, limit: int, line: bool) -> str:
+    async def _create(self, name: str, limit: int, queue: bool) -> str:
         async def created() -> bool:
             try:
-                await Manager.create(name, nc, limit=limit, max_age=0, replicas=self.replicas, line=line)
+                await Manager.create(name, nc, limit=limit, max_age=0, replicas=self.replicas, queue=queue)
             except ConfigRefused:
                 # The servers of a young cluster have not all met yet.
                 return False

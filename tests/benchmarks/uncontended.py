@@ -27,7 +27,7 @@ BLOCKS, PAIRS = 15, 60
 GOAL = 0.75
 
 FLOOR, READING_FLOOR = "two bare requests", "three bare requests"
-WITHOUT, WITH = str(Ours(line=False)), str(Ours(line=True))
+WITHOUT, WITH = str(Ours(queue=False)), str(Ours(queue=True))
 COLUMNS = [str(Reference(0.25)), WITHOUT, WITH, FLOOR, READING_FLOOR]
 
 Cycle = Callable[[], Awaitable[object]]
@@ -45,7 +45,7 @@ class Uncontended(NamedTuple):
         return [_goal(name, rates) for name, rates in self.rates.items()]
 
     def tables(self) -> list[Table]:
-        columns = ["", *COLUMNS, "goal with a line"]
+        columns = ["", *COLUMNS, "goal with a queue"]
         rows = [row for name, rates in self.rates.items() for row in _rows(name, rates)]
         return [Table("3. Entering and leaving, uncontended, one worker", columns, rows)]
 
@@ -71,8 +71,8 @@ async def _rates(stage: Stage) -> dict[str, float]:
     async with connected(await stage.leader(polled)) as nc, connected(await stage.leader(lined)) as nc_lined:
         cycles: dict[str, Cycle] = {
             str(Reference(0.25)): lambda: _with(Reference(0.25), nc, polled),
-            WITHOUT: lambda: _with(Ours(line=False), nc, polled),
-            WITH: lambda: _with(Ours(line=True), nc_lined, lined),
+            WITHOUT: lambda: _with(Ours(queue=False), nc, polled),
+            WITH: lambda: _with(Ours(queue=True), nc_lined, lined),
             FLOOR: lambda: _bare(nc, polled, reads=False),
             READING_FLOOR: lambda: _bare(nc, polled, reads=True),
         }

@@ -129,11 +129,11 @@ async def test_what_another_owns_is_not_released(server: NatsServer, name: str) 
         await nc.request(manager.subject, b"node1", timeout=5)
         stack, check = Stack(name, manager.js), must_be(name, lambda entry: entry.run_id == "mine", "run 'mine'")
         with pytest.raises(NotOwner, match=r"'web01' \(the whole run 'other'\), not by run 'mine': it was not removed"):
-            await stack.remove(others.seq, check)
+            await stack.delete(others.seq, check)
         with pytest.raises(NotOwner, match=r"'node1' \(it carries no owner, as entries of Go clients\), not by"):
-            await stack.remove(others.seq + 1, check)
+            await stack.delete(others.seq + 1, check)
         assert await manager.active() == 2
-        assert await stack.remove(99, check) is None
-        removed = await stack.remove(others.seq, must_be(name, lambda entry: entry.run_id == "other", "run 'other'"))
+        assert await stack.delete(99, check) is None
+        removed = await stack.delete(others.seq, must_be(name, lambda entry: entry.run_id == "other", "run 'other'"))
         assert removed is not None
         assert removed.token == others.token

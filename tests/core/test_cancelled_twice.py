@@ -17,8 +17,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
-from ansible_collections.jetstream.governor.tests.support.line import line_up
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
+from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 ENTERED = b'{"stream":"GOVERNOR_'
@@ -69,7 +69,7 @@ async def test_at_any_moments_after_being_called(server: NatsServer, name: str) 
         for steps in range(0, 60, 2):
             first = await governor.start("first", timeout=5)
             waiting = asyncio.ensure_future(governor.start(f"h{steps}"))
-            await line_up(nc, name, 1)
+            await wait_for_queue(nc, name, 1)
             assert await first.finish() is True
             cancelled += not await _cancelled_twice(waiting, steps, 2)
             assert await manager.active() == 0, f"cancelled after {steps} steps"

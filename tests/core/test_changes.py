@@ -22,7 +22,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
-from ansible_collections.jetstream.governor.tests.support.line import line_up
+from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 
@@ -106,11 +106,11 @@ async def test_a_waiter_follows_a_changed_subject(server: NatsServer, name: str)
         governor = Governor(name, nc, interval=0.02)
         first = await governor.start("first", timeout=0)
         waiting = asyncio.ensure_future(governor.start("second", timeout=10))
-        await line_up(nc, name, 1)
+        await wait_for_queue(nc, name, 1)
         await manager.set_subject(f"c.governor.{name}")
         await first.finish()
         slot = await waiting
-        assert (slot.seq, slot.waited_by) == (first.seq + 1, "line")
+        assert (slot.seq, slot.waited_by) == (first.seq + 1, "queue")
 
 
 @within(20)

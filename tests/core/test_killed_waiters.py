@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiters die in the line. The slot goes on, in order, and is never idle for longer than a second."""
+"""Waiters die in the queue. The slot goes on, in order, and is never idle for longer than a second."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
-from ansible_collections.jetstream.governor.tests.support.line import line_up
+from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 ROUNDS, DOOMED_EVERY = 100, 10
@@ -43,7 +43,7 @@ async def doomed(url: str, name: str) -> AsyncIterator[Process]:
 
 @within(60)
 async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: str) -> None:
-    """A hundred rounds; before each tenth, the next in line is killed, or stands still so that its chance is lost."""
+    """A hundred rounds; before each tenth, the next in queue is killed, or stands still so that its wake-up is lost."""
     async with connected(server.url) as nc, contextlib.AsyncExitStack() as stack:
         await Manager.create(name, nc, limit=1, max_age=0)
         first = await Governor(name, nc).start("first", timeout=0)
@@ -65,14 +65,14 @@ async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: st
         for number in range(ROUNDS + 1):
             working.append(asyncio.ensure_future(one(number)))
             waiting += 1
-            await line_up(nc, name, waiting)
+            await wait_for_queue(nc, name, waiting)
             if number % DOOMED_EVERY == DOOMED_EVERY - 1:
                 processes.append(await stack.enter_async_context(doomed(server.url, name)))
                 waiting += 1
-                await line_up(nc, name, waiting)
+                await wait_for_queue(nc, name, waiting)
         # Who looks just when one of them was called in vain calls a second one, and two may enter in either order.
         await until(
-            lambda: len(waits) > ROUNDS and all(each.place_in(Queue(1, 0)) for each in waits),
+            lambda: len(waits) > ROUNDS and all(each.position_in(QueueState(1, 0)) for each in waits),
             20,
             "each has had its first look",
         )

@@ -47,8 +47,8 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     async def fill(url: str) -> None:
         async with connected(url) as nc:
             for number in range(MANY):
-                await Manager.create(f"many{number:03}", nc, limit=1, max_age=0, line=False)
-            await Manager.create("zebra", nc, limit=2, max_age=0, subject="mcollective.governor.zebra", line=False)
+                await Manager.create(f"many{number:03}", nc, limit=1, max_age=0, queue=False)
+            await Manager.create("zebra", nc, limit=2, max_age=0, subject="mcollective.governor.zebra", queue=False)
             await Manager.create("ant", nc, limit=3, max_age=60, subject="mcollective.governor.ant")
             await Manager.create("other", nc, limit=3, max_age=60, subject="production.governor.other")
             # On a collective's subject, if not under its own name: Choria lists by the subject, too.
@@ -95,11 +95,11 @@ async def test_they_are_loaded_with_their_state(crowd: NatsServer) -> None:
 
 
 @within(20)
-async def test_whether_they_have_a_line(crowd: NatsServer) -> None:
+async def test_whether_they_have_a_queue(crowd: NatsServer) -> None:
     async with connected(crowd.url) as nc:
         js = Counting.of(nc)
-        ant, _astray, zebra = await load_governors(js, "mcollective", see_line=True)
-        assert (ant.config.line, zebra.config.line) == (True, False)
+        ant, _astray, zebra = await load_governors(js, "mcollective", look_at_queue=True)
+        assert (ant.config.queue, zebra.config.queue) == ("ready", "absent")
         assert js.__dict__["verbs"] == ["STREAM.LIST", "STREAM.NAMES"]
 
 

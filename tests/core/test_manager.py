@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change, Desired, Plan, plan
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change, Desired, Plan, plan_change
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     AlreadyExists,
     ConfigRefused,
@@ -20,9 +20,9 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     UnknownGovernor,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
@@ -45,7 +45,7 @@ async def test_create_with_defaults(server: NatsServer, name: str) -> None:
             "replicas",
             "subject",
             "description",
-            "line",
+            "queue",
         ]
 
 
@@ -96,7 +96,7 @@ async def test_load_tells_what_was_created(server: NatsServer, name: str) -> Non
             "description": "night jobs ü",
         }
         created = await Manager.create(name, nc, **wanted)
-        loaded = await Manager.load(name, nc, see_line=True)
+        loaded = await Manager.load(name, nc, look_at_queue=True)
         assert loaded.config == created.config
         assert loaded.config.as_options() == {**loaded.config.as_options(), **wanted}
         assert loaded.changes == ()
@@ -202,7 +202,7 @@ async def test_the_subject_of_another_stream(server: NatsServer, name: str) -> N
         {"max_age": 10 * 365 * 86400},
         {"subject": "a.b.c.ü"},
         {"description": ""},
-        {"line": False},
+        {"queue": False},
         {"description": "x" * 4096},
         {"limit": 2, "max_age": 60, "description": "two"},
     ],
@@ -212,17 +212,17 @@ async def test_the_plan_is_what_the_server_then_has(server: NatsServer, name: st
     async with connected(server.url) as nc:
         desired = Desired(**wanted)
         current = await Manager.create(name, nc, limit=9, max_age=77)
-        steps = plan(name, current.config, desired, current.js.place)
-        applied = await Manager.apply(steps, current.js, current)
-        loaded = await Manager.load(name, nc, see_line=True)
-        assert applied.config == loaded.config == steps.after
-        assert plan(name, loaded.config, desired, current.js.place).changes == ()
+        plan = plan_change(name, current.config, desired, current.js.location)
+        applied = await Manager.apply(plan, current.js, current)
+        loaded = await Manager.load(name, nc, look_at_queue=True)
+        assert applied.config == loaded.config == plan.after
+        assert plan_change(name, loaded.config, desired, current.js.location).changes == ()
         await loaded.delete()
 
-        steps = plan(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}), current.js.place)
-        await Manager.apply(steps, current.js)
-        loaded = await Manager.load(name, nc, see_line=True)
-        assert loaded.config == steps.after
+        plan = plan_change(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}), current.js.location)
+        await Manager.apply(plan, current.js)
+        loaded = await Manager.load(name, nc, look_at_queue=True)
+        assert loaded.config == plan.after
         await loaded.delete()
 
 
@@ -259,10 +259,10 @@ async def test_one_that_is_deleted_while_it_is_changed(
 ) -> None:
     """It is made anew where all that this needs was given."""
 
-    async def deleted_first(steps: Plan, js: JetStream, current: Manager, force: bool) -> Manager:
+    async def deleted_first(plan: Plan, js: JetStream, current: Manager, force: bool) -> Manager:
         monkeypatch.undo()
         await current.delete()
-        return await Manager.apply(steps, js, current, force)
+        return await Manager.apply(plan, js, current, force)
 
     async with connected(server.url) as nc:
         await Manager.create(name, nc, limit=1, max_age=30)
@@ -274,22 +274,22 @@ async def test_one_that_is_deleted_while_it_is_changed(
 
 
 @within(20)
-async def test_a_line_that_is_removed_while_it_is_made(
+async def test_a_queue_that_is_removed_while_it_is_made(
     server: NatsServer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by somebody who declares the same governor without one."""
-    repeat = Line._repeat
+    repeat = Queue._repeat
 
-    async def removed_first(line: Line, verb: str, what: str, request: Any = None) -> Any:
+    async def removed_first(queue: Queue, verb: str, what: str, request: Any = None) -> Any:
         if verb.startswith("CONSUMER.CREATE"):
             monkeypatch.undo()
-            await line.remove()
-        return await repeat(line, verb, what, request)
+            await queue.delete()
+        return await repeat(queue, verb, what, request)
 
     async with connected(server.url) as nc:
-        monkeypatch.setattr(Line, "_repeat", removed_first)
-        made = await Manager.ensure(name, nc, limit=1, max_age=60, line=True)
-        assert (made.config.line, await made.line.condition(1)) == (True, True)
+        monkeypatch.setattr(Queue, "_repeat", removed_first)
+        made = await Manager.ensure(name, nc, limit=1, max_age=60, queue=True)
+        assert (made.config.queue, await made.queue.condition(1)) == ("ready", "ready")
 
 
 @within(20)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiters in the line, waiters that may not be in it, and pollers in the manner of Choria, all on one governor."""
+"""Waiters in the queue, waiters that may not be in it, and pollers in the manner of Choria, all on one governor."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ async def test_the_cap_holds_and_everybody_gets_a_turn(tmp_path: Path, name: str
         urls = [server.url.replace("//", f"//{user}:x@") for user in ("all", "barred", "all")]
         async with connected(urls[0]) as nc, connected(urls[1]) as barred, connected(urls[2]) as choria:
             manager = await Manager.create(name, nc, limit=LIMIT, max_age=0)
-            in_line, polling = Governor(name, nc, interval=INTERVAL), Governor(name, barred, interval=INTERVAL)
+            in_queue, polling = Governor(name, nc, interval=INTERVAL), Governor(name, barred, interval=INTERVAL)
             kinds: dict[str, Callable[[str], Awaitable[Interval]]] = {
-                "in the line": lambda holder: work(in_line, holder, HOLD, timeout=50),
+                "in the queue": lambda holder: work(in_queue, holder, HOLD, timeout=50),
                 "barred": lambda holder: work(polling, holder, HOLD, timeout=50),
                 "Choria": lambda holder: work_as_choria(choria, name, holder),
             }

@@ -15,7 +15,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import PermissionRefused, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager, list_governors
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
-from ansible_collections.jetstream.governor.tests.support.line import line_up
+from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 # Without looking for refusals each request would wait for its timeout of 5 s, and be repeated for 15 s.
@@ -29,9 +29,9 @@ authorization {
     { user: no_delete, password: x, permissions: { publish: { deny: "$JS.API.STREAM.MSG.DELETE.>" } } }
     { user: no_api, password: x, permissions: { publish: { deny: "$JS.>" } } }
     { user: no_wait, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.MSG.NEXT.>" } } }
-    { user: no_queue, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.INFO.>" } } }
-    { user: no_chance, password: x, permissions: { publish: { deny: "$GOVERNOR.line.>" } } }
-    { user: no_line, password: x, permissions: { publish: { deny: "$JS.API.*.*.GOVLINE_lineless" } } }
+    { user: no_info, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.INFO.>" } } }
+    { user: no_wake_up, password: x, permissions: { publish: { deny: "$GOVERNOR.queue.>" } } }
+    { user: no_queue, password: x, permissions: { publish: { deny: "$JS.API.*.*.GOVQUEUE_queueless" } } }
     { user: no_inbox, password: x, permissions: { subscribe: { deny: "_INBOX.>" } } }
     { user: own_inbox, password: x, permissions: { subscribe: { allow: "_own.>" } } }
   ]
@@ -155,9 +155,9 @@ async def test_an_earlier_refusal_is_not_taken_for_a_later_one(guarded: NatsServ
         await refusal(Governor(name, nc).start("web01"))
 
 
-@pytest.mark.parametrize("user", ["no_wait", "no_queue"])
+@pytest.mark.parametrize("user", ["no_wait", "no_info"])
 @within(20)
-async def test_who_may_not_wait_in_the_line_polls(guarded: NatsServer, name: str, user: str) -> None:
+async def test_who_may_not_wait_in_the_queue_polls(guarded: NatsServer, name: str, user: str) -> None:
     async with connected(url(guarded, "all")) as nc, connected(url(guarded, user)) as barred:
         await Manager.create(name, nc, limit=1, max_age=60)
         slot = await Governor(name, nc).start("first", timeout=0)
@@ -169,29 +169,29 @@ async def test_who_may_not_wait_in_the_line_polls(guarded: NatsServer, name: str
         assert (await waiting).seq == slot.seq + 1
 
 
-@pytest.mark.parametrize("waiter", ["all", "no_chance"])
+@pytest.mark.parametrize("waiter", ["all", "no_wake_up"])
 @within(20)
-async def test_who_may_not_raise_chances_holds_nobody_up(guarded: NatsServer, name: str, waiter: str) -> None:
+async def test_who_may_not_wake_holds_nobody_up(guarded: NatsServer, name: str, waiter: str) -> None:
     """Those who wait notice, and tell each other; when nobody may, who waits tries."""
-    async with connected(url(guarded, waiter)) as nc, connected(url(guarded, "no_chance")) as mute:
+    async with connected(url(guarded, waiter)) as nc, connected(url(guarded, "no_wake_up")) as mute:
         await Manager.create(name, nc, limit=1, max_age=60)
         slot = await Governor(name, mute).start("first", timeout=0)
         waiting = asyncio.ensure_future(Governor(name, nc, interval=0.3).start("web01", timeout=10))
-        await line_up(nc, name, 1)
+        await wait_for_queue(nc, name, 1)
         assert await slot.finish() is True
-        assert (await waiting).waited_by == "line"
+        assert (await waiting).waited_by == "queue"
 
 
 @within(20)
-async def test_who_may_not_make_a_line_is_told(guarded: NatsServer) -> None:
-    """No silent downgrade: without a line has to be asked for."""
-    async with connected(url(guarded, "no_line")) as nc:
-        sentence = await refusal(Manager.create("lineless", nc, limit=1, max_age=60))
-        more = " Governor 'lineless' was made, but has no line: 'line: true' gives it one."
-        assert "'$JS.API.STREAM.CREATE.GOVLINE_lineless'" in sentence
+async def test_who_may_not_make_a_queue_is_told(guarded: NatsServer) -> None:
+    """No silent downgrade: without a queue has to be asked for."""
+    async with connected(url(guarded, "no_queue")) as nc:
+        sentence = await refusal(Manager.create("queueless", nc, limit=1, max_age=60))
+        more = " Governor 'queueless' was made, but has no queue: 'queue: true' gives it one."
+        assert "'$JS.API.STREAM.CREATE.GOVQUEUE_queueless'" in sentence
         assert sentence.endswith(more)
-        assert await refusal(Manager.ensure("lineless", nc, limit=1, line=True)) == sentence[: -len(more)]
-        for line in (None, False):
-            without = await Manager.ensure("lineless", nc, limit=1, line=line)
-            assert (without.changes, without.config.line) == ((), False)
+        assert await refusal(Manager.ensure("queueless", nc, limit=1, queue=True)) == sentence[: -len(more)]
+        for queue in (None, False):
+            without = await Manager.ensure("queueless", nc, limit=1, queue=queue)
+            assert (without.changes, without.config.queue) == ((), "absent")
         await without.delete()

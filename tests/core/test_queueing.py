@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting in the line: who is called, in which order, and how soon."""
+"""Waiting in the queue: who is called, in which order, and how soon."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor, WaitTimeout
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
-from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
+from ansible_collections.jetstream.governor.tests.support.queue import consumer, wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 from ansible_collections.jetstream.governor.tests.support.workers import work
 
 FOR_EVER = 3600.0
-"""As an interval: then nothing but a chance makes a waiter try."""
+"""As an interval: then nothing but a wake-up makes a waiter try."""
 
 SOON = 3.0
 """What takes milliseconds, on a machine that is busy with other things."""
@@ -41,21 +41,21 @@ async def full(nc: Client, name: str, limit: int = 1) -> tuple[Manager, list[Slo
 
 @contextlib.asynccontextmanager
 async def queued(nc: Client, name: str, holder: str, behind: int = 0) -> AsyncIterator[asyncio.Future[Slot]]:
-    """A waiter that is in the line, behind so many others, and only there."""
+    """A waiter that is in the queue, behind so many others, and only there."""
     waiting = asyncio.ensure_future(Governor(name, nc, interval=FOR_EVER).start(holder))
     try:
-        await line_up(nc, name, behind + 1)
+        await wait_for_queue(nc, name, behind + 1)
         yield waiting
     finally:
         waiting.cancel()
 
 
 async def stand_still(nc: Client, name: str) -> None:
-    """In the line: alive as far as the server can see, and of no use for a chance."""
+    """In the queue: alive as far as the server can see, and of no use for a wake-up."""
     inbox = nc.new_inbox()
     await nc.subscribe(inbox)
-    pull = f"$JS.API.CONSUMER.MSG.NEXT.GOVLINE_{name}.line"
-    await nc.publish(pull, b'{"batch": 1, "group": "line", "priority": 5}', reply=inbox)
+    pull = f"$JS.API.CONSUMER.MSG.NEXT.GOVQUEUE_{name}.queue"
+    await nc.publish(pull, b'{"batch": 1, "group": "queue", "priority": 5}', reply=inbox)
 
 
 async def gets_it(waiting: asyncio.Future[Slot], seconds: float = SOON) -> Slot:
@@ -72,11 +72,11 @@ async def test_fifty_are_called_in_the_order_in_which_they_came(server: NatsServ
             await slot.finish()
             slot = await gets_it(each)
             start = time.monotonic()
-            assert (slot.holder, slot.attempts, slot.waited_by) == (str(number), 2, "line")
+            assert (slot.holder, slot.attempts, slot.waited_by) == (str(number), 2, "queue")
             assert not any(other.done() for other in waiting[number + 1 :])
             history.append(Interval(start, time.monotonic()))
         assert most_at_once(history) == 1
-        await line_up(nc, name, 0)
+        await wait_for_queue(nc, name, 0)
 
 
 @within(30)
@@ -95,7 +95,7 @@ async def test_order_is_kept_among_many_slots_too(server: NatsServer, name: str)
         working = []
         for number in range(50):
             working.append(asyncio.ensure_future(one(number)))
-            await line_up(nc, name, number + 1)
+            await wait_for_queue(nc, name, number + 1)
         await asyncio.gather(*(slot.finish() for slot in slots))
         await asyncio.gather(*working)
         assert most_at_once(starts.values()) == 5
@@ -108,15 +108,15 @@ async def test_who_was_called_in_vain_stays_first(server: NatsServer, name: str)
     """A newcomer takes the slot under its nose. Before 2.12, servers can only put it at the end."""
     async with connected(server.url) as nc:
         manager, [slot] = await full(nc, name)
-        async with queued(nc, name, "first in line") as first, queued(nc, name, "second", 1) as second:
+        async with queued(nc, name, "first in queue") as first, queued(nc, name, "second", 1) as second:
             # As if somebody had left, and somebody else had come.
-            await manager.line.raise_chances(1)
+            await manager.queue.wake(1)
 
             async def called() -> bool:
                 return bool((await consumer(nc, name))["ack_floor"]["consumer_seq"] == 1)
 
             await until(called, 5, "the first was called, and was refused")
-            await line_up(nc, name, 2)
+            await wait_for_queue(nc, name, 2)
             await slot.finish()
             version = nc.connected_server_version
             comes, waits = (first, second) if (version.major, version.minor) >= (2, 12) else (second, first)
@@ -161,7 +161,7 @@ async def test_nobody_gives_way_to_one_who_stands_still(server: NatsServer, name
         _manager, [slot] = await full(nc, name)
         await stand_still(still, name)
         await stand_still(still, name)
-        await line_up(nc, name, 2)
+        await wait_for_queue(nc, name, 2)
         await slot.finish()
 
         async def taken() -> bool:
@@ -175,11 +175,11 @@ async def test_nobody_gives_way_to_one_who_stands_still(server: NatsServer, name
 
 
 @within(20)
-async def test_a_chance_whose_waiter_stands_still_goes_to_the_next(server: NatsServer, name: str) -> None:
+async def test_a_wake_up_whose_waiter_stands_still_goes_to_the_next(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc, connected(server.url) as still:
         _manager, [slot] = await full(nc, name)
         await stand_still(still, name)
-        await line_up(nc, name, 1)
+        await wait_for_queue(nc, name, 1)
         async with queued(nc, name, "next", 1) as following:
             began = time.monotonic()
             await slot.finish()
@@ -195,12 +195,12 @@ async def test_many_who_stand_still_are_not_called_one_after_the_other(server: N
         _manager, slots = await full(nc, name, limit=many)
         for _each in range(many):
             await stand_still(still, name)
-        await line_up(nc, name, many)
+        await wait_for_queue(nc, name, many)
         waiting = asyncio.ensure_future(Governor(name, nc, interval=0.2).start("moves"))
-        await line_up(nc, name, many + 1)
+        await wait_for_queue(nc, name, many + 1)
         freed = time.monotonic()
         await slots[0].finish()
-        assert (await gets_it(waiting, 20)).waited_by == "line"
+        assert (await gets_it(waiting, 20)).waited_by == "queue"
         assert time.monotonic() - freed < 5
 
 
@@ -215,16 +215,16 @@ async def test_who_has_gone_is_passed_over(server: NatsServer, name: str) -> Non
 
 
 @within(20)
-async def test_who_gives_up_leaves_the_line(server: NatsServer, name: str) -> None:
+async def test_who_gives_up_leaves_the_queue(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         _manager, [slot] = await full(nc, name)
         with pytest.raises(WaitTimeout, match="1 of 1 slots held") as caught:
             await Governor(name, nc, interval=FOR_EVER).start("web01", timeout=0.2)
-        assert (caught.value.facts["attempts"], caught.value.facts["waited_by"]) == (2, "line")
+        assert (caught.value.facts["attempts"], caught.value.facts["waited_by"]) == (2, "queue")
         async with queued(nc, name, "cancelled") as waiting:
             waiting.cancel()
             await asyncio.wait([waiting])
-        await line_up(nc, name, 0)
+        await wait_for_queue(nc, name, 0)
         await slot.finish()
 
 
@@ -246,14 +246,14 @@ async def test_whatever_frees_a_slot_calls_the_next(server: NatsServer, name: st
 
 @within(20)
 async def test_an_entry_that_expires_is_noticed(server: NatsServer, name: str) -> None:
-    """By those in the line themselves, and in their order: expiry tells nobody."""
+    """By those in the queue themselves, and in their order: expiry tells nobody."""
     async with connected(server.url) as nc:
         manager, _slots = await full(nc, name)
         async with queued(nc, name, "a") as first, queued(nc, name, "b", 1) as second:
             await manager.set_max_age(1)
-            assert (await gets_it(first, 6)).waited_by == "line"
+            assert (await gets_it(first, 6)).waited_by == "queue"
             assert not second.done()
-            assert (await gets_it(second, 6)).waited_by == "line"
+            assert (await gets_it(second, 6)).waited_by == "queue"
 
 
 @within(20)
@@ -261,19 +261,19 @@ async def test_a_slot_that_a_go_client_leaves_is_noticed(server: NatsServer, nam
     async with connected(server.url) as nc:
         _manager, [slot] = await full(nc, name)
         waiting = asyncio.ensure_future(Governor(name, nc, interval=0.2).start("web01"))
-        await line_up(nc, name, 1)
+        await wait_for_queue(nc, name, 1)
         await ask(nc, f"STREAM.MSG.DELETE.{stream_name(name)}", {"seq": slot.seq})
-        assert (await gets_it(waiting, 5)).waited_by == "line"
+        assert (await gets_it(waiting, 5)).waited_by == "queue"
 
 
 @within(60)
 async def test_a_limit_that_somebody_else_raises_is_used_under_a_long_queue(server: NatsServer, name: str) -> None:
-    """Choria raises it and tells nobody in the line; what the added slots' holders leave is handed on at once."""
+    """Choria raises it and tells nobody in the queue; what the added slots' holders leave is handed on at once."""
     async with connected(server.url) as nc:
         await full(nc, name)
         governor, many, limit = Governor(name, nc), 120, 40
         waiting = [asyncio.ensure_future(work(governor, f"{each}", 0.2, timeout=50)) for each in range(many)]
-        await line_up(nc, name, many)
+        await wait_for_queue(nc, name, many)
         raised = time.monotonic()
         await ask(nc, f"STREAM.UPDATE.{stream_name(name)}", {**await stored_config(nc, name), "max_msgs": limit})
         history: list[Interval] = await asyncio.gather(*waiting)
@@ -292,8 +292,8 @@ async def test_hundreds_that_join_together_ask_little_and_all_have_their_turn(se
         waits: list[Waiting] = []
         governor = Governor(name, theirs, subject=manager.subject, on_refused=waits.append)
         working = [asyncio.ensure_future(work(governor, f"{each}", seconds, timeout=None)) for each in range(many)]
-        await line_up(nc, name, many)
-        await until(lambda: all(each.place_in(Queue(1, 0)) for each in waits), 10, "each knows about its place")
+        await wait_for_queue(nc, name, many)
+        await until(lambda: all(each.position_in(QueueState(1, 0)) for each in waits), 10, "each knows about its place")
         # Each has tried and queued. Some have looked: two requests.
         assert theirs.stats["out_msgs"] < 2.5 * many
         await manager.reset()
@@ -305,7 +305,7 @@ async def test_hundreds_that_join_together_ask_little_and_all_have_their_turn(se
 
 
 @within(60)
-async def test_slots_that_are_all_freed_without_a_chance_are_soon_taken_by_a_long_line(
+async def test_slots_that_are_all_freed_without_a_wake_up_are_soon_taken_by_a_long_queue(
     server: NatsServer, name: str
 ) -> None:
     """Those who joined together do not look together: somebody looks all the time."""
@@ -315,8 +315,10 @@ async def test_slots_that_are_all_freed_without_a_chance_are_soon_taken_by_a_lon
         waits: list[Waiting] = []
         governor = Governor(name, nc, on_refused=waits.append)
         waiting = [asyncio.ensure_future(governor.start(f"{each}")) for each in range(many)]
-        await line_up(nc, name, many)
-        await until(lambda: all(each.place_in(Queue(1, 0)) for each in waits), 10, "each has had its first look")
+        await wait_for_queue(nc, name, many)
+        await until(
+            lambda: all(each.position_in(QueueState(1, 0)) for each in waits), 10, "each has had its first look"
+        )
         await ask(nc, f"STREAM.PURGE.{stream_name(name)}")
         freed = time.monotonic()
 
@@ -341,24 +343,24 @@ async def test_a_governor_that_is_deleted_ends_the_wait(server: NatsServer, name
 
 
 @within(20)
-async def test_a_line_that_is_taken_away_and_given_back(server: NatsServer, name: str) -> None:
+async def test_a_queue_that_is_taken_away_and_given_back(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         manager, [slot] = await full(nc, name)
         async with queued(nc, name, "web01") as waiting:
-            await manager.line.remove()
-            # By trying every quarter of a second, it looks for a line now and then.
-            await Manager.ensure(name, nc, limit=1, line=True)
-            await line_up(nc, name, 1)
+            await manager.queue.delete()
+            # By trying every quarter of a second, it looks for a queue now and then.
+            await Manager.ensure(name, nc, limit=1, queue=True)
+            await wait_for_queue(nc, name, 1)
             assert not waiting.done()
             await slot.finish()
-            assert (await gets_it(waiting)).waited_by == "line"
+            assert (await gets_it(waiting)).waited_by == "queue"
 
 
 @within(20)
-async def test_without_a_line_waiters_poll(server: NatsServer, name: str) -> None:
+async def test_without_a_queue_waiters_poll(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         manager, [slot] = await full(nc, name)
-        await manager.line.remove()
+        await manager.queue.delete()
         refused = asyncio.Event()
         governor = Governor(name, nc, interval=0.05, on_refused=lambda _waiting: refused.set())
         waiting = asyncio.ensure_future(governor.start("web01"))

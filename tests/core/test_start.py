@@ -93,7 +93,7 @@ async def test_a_governor_that_does_not_exist(server: NatsServer, name: str) -> 
 @within(20)
 async def test_the_logger_is_told(server: NatsServer, name: str, caplog: pytest.LogCaptureFixture) -> None:
     async with connected(server.url) as nc:
-        await Manager.create(name, nc, limit=1, max_age=60, line=False)
+        await Manager.create(name, nc, limit=1, max_age=60, queue=False)
         governor = Governor(name, nc, interval=0.1, logger=logging.getLogger("test.own"))
         with caplog.at_level(logging.DEBUG, "test.own"):
             slot = await governor.start("web01", timeout=0)
@@ -101,7 +101,7 @@ async def test_the_logger_is_told(server: NatsServer, name: str, caplog: pytest.
                 await governor.start("web02", timeout=0.01)
         assert {record.name for record in caplog.records} == {"test.own"}
         assert caplog.messages[0] == f"web01 holds slot {slot.seq} of governor {name}"
-        assert caplog.messages[-1] == f"governor {name} is full, waiting without a line"
+        assert caplog.messages[-1] == f"governor {name} is full, waiting without a queue"
 
 
 @within(20)

@@ -33,7 +33,7 @@ async def test_a_waiter_finds_the_entry_that_it_was_refused(
     server: NatsServer, name: str, limit: int, refusals: int
 ) -> None:
     async with connected(server.url) as direct, Proxy(server.port) as proxy, connected(proxy.url) as nc:
-        manager = await Manager.create(name, direct, limit=limit, max_age=60, line=False)
+        manager = await Manager.create(name, direct, limit=limit, max_age=60, queue=False)
         refused = proxy.catch(TAKEN, refusals, instead=REFUSED)
         slot = await Governor(name, nc, interval=0.02).start("web01", timeout=3)
         assert refused.count == refusals
@@ -46,7 +46,7 @@ async def test_a_waiter_finds_the_entry_that_it_was_refused(
 @within(20)
 async def test_an_entry_that_was_evicted_before_the_waiter_found_it(server: NatsServer, name: str) -> None:
     async with connected(server.url) as direct, Proxy(server.port) as proxy, connected(proxy.url) as nc:
-        manager = await Manager.create(name, direct, limit=1, max_age=60, line=False)
+        manager = await Manager.create(name, direct, limit=1, max_age=60, queue=False)
         refused = proxy.catch(TAKEN, instead=REFUSED)
         starting = asyncio.ensure_future(Governor(name, nc, interval=0.02).start("web01", timeout=10))
         await refused.reaches(1)
@@ -59,7 +59,7 @@ async def test_an_entry_that_was_evicted_before_the_waiter_found_it(server: Nats
 @within(20)
 async def test_a_true_refusal_stays_one(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
-        manager = await Manager.create(name, nc, limit=1, max_age=60, line=False)
+        manager = await Manager.create(name, nc, limit=1, max_age=60, queue=False)
         first = await Governor(name, nc).start("first", timeout=0)
         with pytest.raises(WaitTimeout):
             await Governor(name, nc, interval=0.02).start("second", timeout=0.1)

@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
-from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
+from ansible_collections.jetstream.governor.tests.support.queue import consumer, wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 pytestmark = pytest.mark.older_servers
@@ -50,7 +50,7 @@ async def test_each_is_called_once_and_in_order(tmp_path: Path, name: str) -> No
         for number in range(WAITERS):
             waiting.append(asyncio.ensure_future(one(number)))
             stack.callback(waiting[-1].cancel)
-            await line_up(near, name, number + 1)
+            await wait_for_queue(near, name, number + 1)
         await first.finish()
         await asyncio.gather(*waiting)
         assert came == list(range(WAITERS))

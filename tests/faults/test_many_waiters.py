@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
-from ansible_collections.jetstream.governor.tests.support.line import consumer
+from ansible_collections.jetstream.governor.tests.support.queue import consumer
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 CONNECTIONS = 4
@@ -28,7 +28,7 @@ SOON = 6.0
 """Seconds, of which the looks take one or two and the work less than one."""
 
 
-class Queue:
+class Waiters:
     """So many who wait for a slot, and keep it for so many seconds."""
 
     def __init__(self, name: str, connections: list[Client], count: int, seconds: float) -> None:
@@ -44,13 +44,13 @@ class Queue:
 
 
 @asynccontextmanager
-async def queue(server: NatsServer, name: str, count: int, seconds: float) -> AsyncIterator[tuple[Client, Queue]]:
+async def queue(server: NatsServer, name: str, count: int, seconds: float) -> AsyncIterator[tuple[Client, Waiters]]:
     """Of a full governor. They have all joined, and those who look at once have done so."""
     async with AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(connected(server.url)) for _each in range(CONNECTIONS)]
         nc = await stack.enter_async_context(connected(server.url))
         looks = await nc.subscribe(f"$JS.API.STREAM.INFO.GOVERNOR_{name}", pending_msgs_limit=-1)
-        made = Queue(name, connections, count, seconds)
+        made = Waiters(name, connections, count, seconds)
         stack.callback(lambda: [each.cancel() for each in made.waiting])
 
         async def joined() -> bool:

@@ -18,7 +18,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.tests.faults.crowd import create, leader
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
-from ansible_collections.jetstream.governor.tests.support.line import line_up
+from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 pytestmark = pytest.mark.older_servers
@@ -45,7 +45,7 @@ async def test_holder_and_waiter_outlive_it(nodes: list[NatsServer], name: str) 
         slot = await Governor(name, JetStream(nc, timeout=1, patience=PATIENT)).start("web01", timeout=0)
         governor = Governor(name, JetStream(waiters, timeout=1, patience=PATIENT), interval=0.2)
         waiting = asyncio.ensure_future(governor.start("web02", timeout=60))
-        await line_up(nc, name, 1)
+        await wait_for_queue(nc, name, 1)
         looks = await nc.subscribe(f"$JS.API.STREAM.INFO.GOVERNOR_{name}")
         await asyncio.to_thread(victim.stop)
 

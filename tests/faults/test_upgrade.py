@@ -14,7 +14,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
-from ansible_collections.jetstream.governor.tests.support.line import consumer, line_up
+from ansible_collections.jetstream.governor.tests.support.queue import consumer, wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 NEWEST = ""
@@ -29,7 +29,7 @@ SOON = 3.0
     "versions", [("2.10", NEWEST), ("2.10", "2.12", NEWEST)], ids=["to the newest", "by way of 2.12"]
 )
 @within(60)
-async def test_the_first_ensure_after_it_brings_the_line_up_to_date(
+async def test_the_first_ensure_after_it_brings_the_queue_up_to_date(
     tmp_path: Path, name: str, versions: tuple[str, ...]
 ) -> None:
     server = NatsServer(tmp_path, version=versions[0])
@@ -45,13 +45,13 @@ async def test_the_first_ensure_after_it_brings_the_line_up_to_date(
             async with connected(server.url) as nc:
                 changes = (await Manager.ensure(name, nc, limit=1)).changes
                 # Priorities come with 2.12.
-                assert changes == (() if number else (Change("line", None, True),))
+                assert changes == (() if number else (Change("queue", "broken", "ready"),))
                 assert (await consumer(nc, name))["config"]["priority_policy"] == "prioritized"
                 waiting = asyncio.ensure_future(Governor(name, nc, interval=3600).start("from after", timeout=20))
-                await line_up(nc, name, 1)
+                await wait_for_queue(nc, name, 1)
                 assert await slot.over(nc).finish()
                 slot = await waiting
-                assert slot.waited_by == "line"
+                assert slot.waited_by == "queue"
 
 
 @within(120)
@@ -64,18 +64,18 @@ async def test_a_holder_and_waiters_of_the_old_queue_outlive_it(tmp_path: Path, 
             slot = await Governor(name, nc).start("holder", timeout=0)
             governor = Governor(name, far, interval=NEVER)
             waiting = [asyncio.ensure_future(governor.start(f"waiter {number}")) for number in range(waiters)]
-            await line_up(nc, name, waiters)
+            await wait_for_queue(nc, name, waiters)
             for version in ("2.12", NEWEST):
                 await asyncio.to_thread(server.stop)
                 server.version = version
                 await asyncio.to_thread(server.start)
                 await Manager.ensure(name, nc, limit=1)
-                await line_up(nc, name, waiters, seconds=20)
+                await wait_for_queue(nc, name, waiters, seconds=20)
                 assert await slot.finish() is True
                 done, _rest = await asyncio.wait(waiting, timeout=SOON, return_when=asyncio.FIRST_COMPLETED)
                 (first,) = done
                 slot, waiters = first.result(), waiters - 1
                 waiting.remove(first)
-                assert (slot.waited_by, len(waiting)) == ("line", waiters)
+                assert (slot.waited_by, len(waiting)) == ("queue", waiters)
             for each in waiting:
                 each.cancel()

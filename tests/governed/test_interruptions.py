@@ -204,7 +204,7 @@ async def test_the_timeout_of_the_task_comes_in_the_wait(
 @pytest.mark.parametrize("how", ["SIGINT", "timeout"])
 @within(90)
 async def test_work_does_not_listen(server: NatsServer, name: str, tmp_path: Path, venv: Path, how: str) -> None:
-    """It is killed: nothing of it is at work any more when the slot is given back."""
+    """It is killed: nothing of it is at work any more when the slot is released."""
     async with scene(server, name, venv, tmp_path) as stage:
         task = {"ansible.builtin.command": {"argv": [sys.executable, "-c", DEAF, str(stage.records.path)]}}
         keywords = {"timeout": 3} if how == "timeout" else {}
@@ -214,7 +214,7 @@ async def test_work_does_not_listen(server: NatsServer, name: str, tmp_path: Pat
                 end(playbook, how)
             await stage.ends(playbook)
             await until(lambda: not playbook.processes(), SOON, "all processes end")
-            await until(lambda: not stage.watch.held, 2, "the slot is given back")
+            await until(lambda: not stage.watch.held, 2, "the slot is released")
             # It wrote down when it was last there.
             assert stage.records.times("there")["deaf"] <= stage.watch.emptied()
 
@@ -283,7 +283,7 @@ async def test_ansible_playbook_is_killed(server: NatsServer, name: str, tmp_pat
 
 @within(90)
 async def test_the_server_is_away_for_a_while(server: NatsServer, name: str, tmp_path: Path, venv: Path) -> None:
-    """It goes while the work is going on, and comes back when the slot should have been given back already."""
+    """It goes while the work is going on, and comes back when the slot should have been released already."""
     async with scene(server, name, venv, tmp_path) as stage:
         with stage.run(stage.play(None, seconds=2), "a") as playbook:
             await stage.at_work(playbook)
@@ -294,7 +294,7 @@ async def test_the_server_is_away_for_a_while(server: NatsServer, name: str, tmp
             await until(lambda: time.monotonic() > back, 21, "it is tried in vain")
             server.start()
             assert await stage.ends(playbook) == 0, playbook.output
-            assert "could not be given back" not in playbook.output
+            assert "could not be released" not in playbook.output
             await stage.nothing_is_left(playbook, given_back_within=26)
 
 
@@ -316,7 +316,7 @@ async def test_the_timeout_of_the_task_comes_while_the_slot_is_given_back(
 
 @within(90)
 async def test_the_server_is_away_for_good(server: NatsServer, name: str, tmp_path: Path, venv: Path) -> None:
-    """Who is told to end while it tries to give its slot back does not try for long any more."""
+    """Who is told to end while it tries to release its slot does not try for long any more."""
     async with scene(server, name, venv, tmp_path) as stage:
         with stage.run(stage.play(None, seconds=1), "a") as playbook:
             await stage.at_work(playbook)

@@ -60,9 +60,9 @@ def noted(answer: Answer) -> list[Interval]:
     return [Interval(interval["start"], interval["end"]) for interval in answer["intervals"]]
 
 
-async def race(choria: Choria, name: str, replicas: int, line: bool) -> None:
+async def race(choria: Choria, name: str, replicas: int, queue: bool) -> None:
     async with connected(choria.url) as nc:
-        manager = await Manager.create(name, nc, limit=LIMIT, max_age=3600, replicas=replicas, line=line)
+        manager = await Manager.create(name, nc, limit=LIMIT, max_age=3600, replicas=replicas, queue=queue)
         words = ("work", "-workers", str(WORKERS), "-hold", f"{HOLD}s", "-interval", f"{INTERVAL}s", name)
         async with choria.talk(*words) as working:
             in_go = asyncio.create_task(working.go_on())
@@ -78,15 +78,15 @@ async def race(choria: Choria, name: str, replicas: int, line: bool) -> None:
         assert await manager.active() == 0
 
 
-@pytest.mark.parametrize("line", [True, False])
+@pytest.mark.parametrize("queue", [True, False])
 @bounded
-async def test_go_and_python_share_the_cap(choria: Choria, name: str, line: bool) -> None:
-    await race(choria, name, replicas=1, line=line)
+async def test_go_and_python_share_the_cap(choria: Choria, name: str, queue: bool) -> None:
+    await race(choria, name, replicas=1, queue=queue)
 
 
-@pytest.mark.parametrize("line", [True, False])
+@pytest.mark.parametrize("queue", [True, False])
 @bounded
 async def test_go_and_python_share_the_cap_of_a_replicated_governor(
-    choria_on_cluster: Choria, name: str, line: bool
+    choria_on_cluster: Choria, name: str, queue: bool
 ) -> None:
-    await race(choria_on_cluster, name, replicas=3, line=line)
+    await race(choria_on_cluster, name, replicas=3, queue=queue)

@@ -61,7 +61,7 @@ async def test_python_cannot_release_what_choria_holds(choria: Choria, name: str
             seq = held.opening["seq"]
 
             with pytest.raises(NotOwner, match="it carries no owner"):
-                await Stack(name, JetStream(nc)).remove(seq, must_be(name, lambda entry: entry.run_id == "run", "run"))
+                await Stack(name, JetStream(nc)).delete(seq, must_be(name, lambda entry: entry.run_id == "run", "run"))
 
             assert [entry.seq for entry in await manager.entries()] == [seq]
             assert await held.go_on() == {"finished": True}

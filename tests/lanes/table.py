@@ -19,7 +19,7 @@ from steps import Lane, Step
 NEWEST = ["3.13", "3.12", "3.11", "3.10"]
 OLDEST = "3.9"
 MODULE_TARGETS = ("governor_stream", "governor_slot", "governor_info")
-NEWEST_ALONE = ("role_governed", "role_nats_server")
+NEWEST_ALONE = ("role_under_slot", "role_nats_server")
 """Integration targets that take long and stand on what all lines of ansible-core have passed."""
 AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "playbooks", "role_governors", *NEWEST_ALONE)
 """Those that the lines between the oldest and the newest go without."""

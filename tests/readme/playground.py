@@ -56,7 +56,7 @@ class Playground:
     def play(self, text: str, check: bool = False) -> str:
         """Run a playbook; its output. Raises Failed, also when a play has met no host or Ansible has warned.
 
-        In check mode it is run on two of the hosts: nobody takes a slot there.
+        In check mode it is run on two of the hosts: nobody acquires a slot there.
         """
         self._count += 1
         path = self.folder / f"playbook{self._count}.yml"

@@ -20,7 +20,7 @@ from random import Random
 from typing import NamedTuple
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone, GovernorError, NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import CONSUMER
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import CONSUMER
 from ansible_collections.jetstream.governor.tests.soak.crowd import Crowd
 from ansible_collections.jetstream.governor.tests.soak.history import History, Limit, Trouble
 from ansible_collections.jetstream.governor.tests.soak.stage import QUEUE, STACK, Stage

@@ -16,9 +16,9 @@ from nats.aio.client import Client
 from nats.errors import Error
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import ConfigRefused, NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import CONSUMER
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import line_name, stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import queue_stream_name, stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import CONSUMER
 from ansible_collections.jetstream.governor.tests.soak.plan import Plan
 from ansible_collections.jetstream.governor.tests.support.client import Json, connected, until
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
@@ -26,7 +26,7 @@ from ansible_collections.jetstream.governor.tests.support.routes import Routes, 
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 GOVERNOR = "soak"
-STACK, QUEUE = stream_name(GOVERNOR), line_name(GOVERNOR)
+STACK, QUEUE = stream_name(GOVERNOR), queue_stream_name(GOVERNOR)
 
 POLLER = {"user": "poller", "password": "poller"}
 """A client that may not wait in the queue."""

@@ -59,7 +59,7 @@ class Scene:
         assert len(self.records.at_work) == count, playbook.output
 
     async def waiting(self, playbook: Playbook, count: int = 1) -> None:
-        """So many are in the line."""
+        """So many are in the queue."""
 
         async def they_are() -> bool:
             return await self.watch.waiting() == count or playbook.ended
@@ -74,12 +74,12 @@ class Scene:
         return code
 
     async def nothing_is_left(self, playbook: Playbook, given_back_within: float = GIVEN_BACK_WITHIN) -> None:
-        """No process, nobody at work, no slot; and no slot was given back while its work went on, nor long after."""
+        """No process, nobody at work, no slot; and no slot was released while its work went on, nor long after."""
         await until(lambda: not playbook.processes(), SOON, f"all processes end: {playbook.processes()}")
         last = max((end for _start, end in self.records.intervals), default=0.0)
         await until(lambda: bool(self.watch.looks) and self.watch.looks[-1].asked > last, SOON, "the server tells")
         bound = max(0.0, last + given_back_within - time.monotonic()) + 0.5
-        await until(lambda: not self.watch.held, bound, f"the slots are given back; {playbook.output}")
+        await until(lambda: not self.watch.held, bound, f"the slots are released; {playbook.output}")
         assert not self.records.at_work, playbook.output
         assert not self.watch.uncovered(self.records.intervals)
         if last:

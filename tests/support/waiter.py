@@ -3,7 +3,7 @@
 
 """A waiter in a process of its own, to be killed: ``waiter.py URL GOVERNOR HOLDER``.
 
-After its first try it tries again only when it is called; it gives its slot back at once.
+After its first try it tries again only when it is called; it releases its slot at once.
 """
 
 from __future__ import annotations

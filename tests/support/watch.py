@@ -15,8 +15,8 @@ from typing import NamedTuple
 from nats.aio.client import Client
 from nats.errors import Error
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import CONSUMER
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import line_name, stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import queue_stream_name, stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import CONSUMER
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected
 from ansible_collections.jetstream.governor.tests.support.history import Interval
 
@@ -51,8 +51,8 @@ class Watch:
             await asyncio.sleep(_EVERY)
 
     async def waiting(self) -> int:
-        """How many are in the governor's line now."""
-        info = await ask(self._nc, f"CONSUMER.INFO.{line_name(self._name)}.{CONSUMER}")
+        """How many are in the governor's queue now."""
+        info = await ask(self._nc, f"CONSUMER.INFO.{queue_stream_name(self._name)}.{CONSUMER}")
         return int(info["num_waiting"])
 
     @property

@@ -19,8 +19,8 @@ async def work(
 ) -> Interval:
     """Enter, work for so many seconds, leave. The interval is the work's own: it lies within the time in the slot.
 
-    ``leave_over``: another connection to give the slot back over.
-    For tests in which nobody evicts: the slot must still be there to be given back.
+    ``leave_over``: another connection to release the slot over.
+    For tests in which nobody evicts: the slot must still be there to be released.
     """
     slot = await governor.start(holder, timeout=timeout)
     try:

@@ -41,7 +41,7 @@ class Attempt:
         self._unanswered = False
         self._sent_at: float | None = None
 
-    async def enter(self, deadline: float) -> int | None:
+    async def start(self, deadline: float) -> int | None:
         """The sequence of the entry; None when the governor is full. Goes on until the verdict is known, at least until
         the deadline. Raises NotSent where nothing was sent, and NoVerdict where it is not known what was done.
         """
@@ -83,7 +83,7 @@ class Attempt:
         timing = self._stack.js.timing
         seq = await timing.until_verdict(self._what_became, patience, timing.clock() + patience)
         if seq is not None:
-            await self._stack.remove(seq, must_have(self._stack.name, self.token))
+            await self._stack.delete(seq, must_have(self._stack.name, self.token))
 
     async def _try(self) -> int | None:
         if not self._recognised:
@@ -147,7 +147,7 @@ class Attempt:
         before, self._unanswered = self._unanswered, True
         domain = self._state.domain if self._state else None
         try:
-            seq = await self._stack.enter(self.subject, self._holder, self._owner, self.token, domain)
+            seq = await self._stack.publish(self.subject, self._holder, self._owner, self.token, domain)
         except NotSent:
             self._unanswered = before
             raise

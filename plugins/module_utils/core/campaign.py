@@ -17,8 +17,8 @@ from .backoff import backoff as backoff_policy
 from .durations import format_duration
 from .errors import GovernorError, NotSent, NoVerdict, WaitTimeout
 from .jetstream import JetStream, jetstream
-from .line import Line
 from .names import check_label, check_subject
+from .queue import Queue
 from .slot import Slot
 from .stack import Stack
 from .state import State
@@ -36,9 +36,9 @@ _HOLDERS_TOLD = 5
 class Governor:
     """A governor to campaign in. One object may campaign many times, also at the same time.
 
-    ``interval``: seconds, varied from 50 to 150 %, between tries, or in a line between looks at the governor; None:
-    0.25 and 5. ``backoff``: a policy of Choria's by name, or a list of milliseconds; without a line it takes the place
-    of the interval. ``subject``: where to campaign; None reads it from the stream, and gives way to those in the line
+    ``interval``: seconds, varied from 50 to 150 %, between tries, or in a queue between looks at the governor; None:
+    0.25 and 5. ``backoff``: a policy of Choria's by name, or a list of milliseconds; without a queue it takes the place
+    of the interval. ``subject``: where to campaign; None reads it from the stream, and gives way to those in the queue
     who have just been called to the slots that are empty. ``leave_on_completion=False``: ``finish`` leaves the entry to
     max_age, for so many holders per period. ``on_refused`` is called with the wait whenever a try finds the governor
     full, or gives way. ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock are to differ.
@@ -60,7 +60,7 @@ class Governor:
         self.js = replace(js, logger=logger) if logger else js
         self.name = name
         self.stack = Stack(name, self.js)
-        self.line = Line(name, self.js)
+        self.queue = Queue(name, self.js)
         self.leave_on_completion = leave_on_completion
         self.on_refused = on_refused or (lambda _waiting: None)
         self._interval = interval
@@ -95,7 +95,7 @@ class Governor:
         # Imported by those who wait alone: Ansible compiles what a module imports anew for each task.
         from .waiting import Waiting
 
-        return Waiting(self.stack, self.line, subject, self._interval, self._backoff)
+        return Waiting(self.stack, self.queue, subject, self._interval, self._backoff)
 
 
 class _Campaign:
@@ -125,7 +125,7 @@ class _Campaign:
         state = await self._admitted() if subject is None else None
         attempt = Attempt(self._stack, subject, self._holder, self._owner, state)
         try:
-            seq = None if await self._gives_way(state) else await attempt.enter(self._deadline)
+            seq = None if await self._gives_way(state) else await attempt.start(self._deadline)
             if seq is None:
                 seq = await self._wait(attempt)
         except NotSent as exc:
@@ -157,10 +157,10 @@ class _Campaign:
         return state
 
     async def _gives_way(self, state: State | None) -> bool:
-        """To those in the line who were called to the empty slots: it queues before its first try then."""
+        """To those in the queue who were called to the empty slots: it queues before its first try then."""
         if state is None or state.active >= state.config.limit:
             return False
-        return await self._governor.line.has_called(state.config.limit - state.active)
+        return await self._governor.queue.has_called(state.config.limit - state.active)
 
     async def _wait(self, attempt: Attempt) -> int:
         """The sequence of the entry. Raises WaitTimeout and others."""
@@ -172,7 +172,7 @@ class _Campaign:
                     return await self._last_look(attempt)
                 await waiting.worthwhile(left)
                 self._waited_by = waiting.by
-                seq = await attempt.enter(self._deadline)
+                seq = await attempt.start(self._deadline)
                 if seq is not None:
                     return seq
                 waiting.subject = attempt.subject
@@ -249,7 +249,7 @@ class _Campaign:
         }
         detail = f"{state.active} of {state.config.limit} slots held"
         if not tries:
-            detail += ", and others in the line called to the rest"
+            detail += ", and others in the queue called to the rest"
         if oldest:
             detail += f", oldest by {oldest[0].shown} for {format_duration(oldest[0].age(state.now))}"
         return facts, detail

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .durations import LONGEST
 from .errors import InvalidValue, NotAGovernor
 from .names import campaign_subject, check_subject, governor_name, stream_name
 
 Json = dict[str, Any]
+
+# A governor's queue: "ready"; "absent"; "broken", which is there and not as it would be made; "unknown", not looked at.
+QueueIs = Literal["ready", "absent", "broken", "unknown"]
 
 # What makes a stream a governor: it keeps entries on disk until they are removed, and refuses new ones when full.
 _NATURE = {"retention": "limits", "storage": "file", "discard": "new"}
@@ -35,9 +38,7 @@ _LONGEST_DESCRIPTION = 4096
 
 @dataclass(frozen=True)
 class GovernorConfig:
-    """``max_age`` in seconds, 0 for never; ``subject`` is where holders campaign; ``line``: whether it has a line
-    (None: not looked at, or not in order).
-    """
+    """What a governor is set to. ``max_age`` in seconds, 0 for never; ``subject`` is where holders campaign."""
 
     name: str
     limit: int
@@ -45,7 +46,7 @@ class GovernorConfig:
     replicas: int
     subject: str
     description: str
-    line: bool | None = None
+    queue: QueueIs = "unknown"
 
     @classmethod
     def from_stream(cls, stream: Json) -> GovernorConfig:
@@ -88,18 +89,24 @@ class GovernorConfig:
 
 @dataclass(frozen=True)
 class Desired:
-    """What a caller asks for; None leaves it as it is (or, on creation, at its default)."""
+    """What a caller asks for; None leaves it as it is (or, on creation, at its default).
+
+    ``queue``: whether the governor is to have one.
+    """
 
     limit: int | None = None
     max_age: float | None = None
     replicas: int | None = None
     subject: str | None = None
     description: str | None = None
-    line: bool | None = None
+    queue: bool | None = None
 
     def given(self) -> Json:
-        """What is asked for, by option."""
-        return {option: value for option, value in asdict(self).items() if value is not None}
+        """What is asked for, by option, in the words of ``GovernorConfig``."""
+        given = {option: value for option, value in asdict(self).items() if value is not None}
+        if self.queue is not None:
+            given["queue"] = "ready" if self.queue else "absent"
+        return given
 
     @property
     def lacking(self) -> str:
@@ -136,10 +143,12 @@ class Plan(NamedTuple):
     changes: tuple[Change, ...]
 
 
-def plan(name: str, current: GovernorConfig | None, desired: Desired, place: str) -> Plan:
-    """How to get from ``current`` (None: absent) to ``desired``. Raises InvalidValue; ``place`` is for its sentences.
+def plan_change(name: str, current: GovernorConfig | None, desired: Desired, location: str) -> Plan:
+    """Plan how to get from ``current`` (None: there is none yet) to ``desired``, and return the Plan.
 
-    A line that is not in order is mended, whether it is asked for or not: the line of ``current`` was looked at.
+    The queue of ``current`` was looked at. A broken one is mended, whether it is asked for or not. ``location`` is
+    where that is, for sentences. Raises InvalidValue for what no server would take, and for a creation that lacks a
+    limit or a max_age.
     """
     desired.check()
     wanted = desired.given()
@@ -147,9 +156,9 @@ def plan(name: str, current: GovernorConfig | None, desired: Desired, place: str
         # To the nanosecond, as the server has it: 102 times 0.001 is not 0.102, and would be a change for ever.
         wanted["max_age"] = round(wanted["max_age"] * 1e9) / 1e9
     if current is None:
-        return _creation(name, wanted, desired.lacking, place)
-    if current.line is None:
-        wanted.setdefault("line", True)
+        return _creation(name, wanted, desired.lacking, location)
+    if current.queue == "broken":
+        wanted.setdefault("queue", "ready")
     after = replace(current, **wanted)
     changes = tuple(
         Change(option, getattr(current, option), value)
@@ -159,14 +168,14 @@ def plan(name: str, current: GovernorConfig | None, desired: Desired, place: str
     return Plan(current, after, changes)
 
 
-def _creation(name: str, wanted: Mapping[str, Any], lacking: str, place: str) -> Plan:
+def _creation(name: str, wanted: Mapping[str, Any], lacking: str, location: str) -> Plan:
     if lacking:
-        raise InvalidValue(f"There is no governor '{name}' at {place} yet; creating it needs {lacking}.")
+        raise InvalidValue(f"There is no governor '{name}' at {location} yet; creating it needs {lacking}.")
     defaults = {
         "replicas": 1,
         "subject": campaign_subject(name),
         "description": f"Concurrency Governor {name}",
-        "line": True,
+        "queue": "ready",
     }
     after = GovernorConfig(**{"name": name, **defaults, **wanted})
     changes = tuple(Change(option, None, value) for option, value in after.as_options().items())

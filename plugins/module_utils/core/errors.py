@@ -13,8 +13,8 @@ GovernorError
 ├── WaitTimeout             no slot within the time given
 ├── GovernorFull            this try was refused (seen by callers only where they try once)
 ├── EntryGone               no entry of that sequence
-├── NoLine                  the governor has no line, or a broken one
-├── PlaceLost               a waiter's place in the line is gone (it joins again)
+├── NoQueue                  the governor has no queue, or a broken one
+├── PlaceLost               a waiter's place in the queue is gone (it joins again)
 ├── NotOwner                the entry is somebody else's
 ├── InUse                   refused because holders would lose their slots
 ├── PermissionRefused       the NATS user may not do this
@@ -74,7 +74,7 @@ class EntryGone(GovernorError):
     pass
 
 
-class NoLine(GovernorError):
+class NoQueue(GovernorError):
     pass
 
 
@@ -144,7 +144,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(10043, None, EntryGone),
     Verdict(10057, "no message found", EntryGone),
     Verdict(10057, "stream store EOF", EntryGone),
-    Verdict(10014, None, NoLine),
+    Verdict(10014, None, NoQueue),
     Verdict(10058, None, AlreadyExists),
     Verdict(10065, None, SubjectTaken, "Choose another subject, or remove the stream that has it."),
     Verdict(10060, None, SubjectTaken, "The campaign subject leads to another stream: look at both streams."),

@@ -40,7 +40,7 @@ _log = logging.getLogger("jetstream.governor")
 _log.addHandler(logging.NullHandler())
 
 # Seconds to go on trying to give a slot back: a single server's machine may take that long to start again.
-GIVE_BACK_PATIENCE = 60.0
+FINISH_PATIENCE = 60.0
 
 # A refused permission is told beside the request, never as its answer: how often to look while waiting for one.
 _LOOK_FOR_REFUSAL = 0.05
@@ -92,7 +92,7 @@ class JetStream:
         message = await self._request(self.api(verb), payload, None, what)
         if message is None:
             raise JetStreamUnavailable(
-                f"{what}: no JetStream answers at {self.place}. Start nats-server with JetStream enabled (-js), or "
+                f"{what}: no JetStream answers at {self.location}. Start nats-server with JetStream enabled (-js), or "
                 "correct the domain."
             )
         return self._checked(message, what)
@@ -151,7 +151,7 @@ class JetStream:
         return url.netloc.rpartition("@")[2] if url else "no server (disconnected)"
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where its streams are, for sentences: the server, and the domain where one was chosen."""
         return f"{self.server} in domain '{self.domain}'" if self.domain else self.server
 

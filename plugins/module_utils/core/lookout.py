@@ -2,33 +2,33 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a waiter in the line makes of its looks at the governor, and when it looks again. Pure.
+"""What a waiter in the queue makes of its looks at the governor, and when it looks again. Pure.
 
-Slots that expire, and those that Go clients leave, raise no chance. Where a slot stands empty and nobody in the line is
-called, a looker raises the chance that is missing; when that does not help either, it tries for itself. While others
-enter past the line, as Go clients do, a looker tries as they do.
+Slots that expire, and those that Go clients leave, wake nobody. Where a slot stands empty and nobody in the queue is
+called, a looker sends the wake-up that is missing; when that does not help either, it tries for itself. While others
+enter past the queue, as Go clients do, a looker tries as they do.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-from .line import Queue
+from .queue import QueueState
 from .state import State
 from .timing import Timing
 
 _LOOK_EVERY = 5.0
 
-# With more in the line each looks less often: all of them together look five times a second at most.
+# With more in the queue each looks less often: all of them together look five times a second at most.
 _LOOKERS = 25
 
-# The first look tells how long the line is.
+# The first look tells how long the queue is.
 _FIRST_LOOK = 1.0
 
 # Slots are handed over in milliseconds: one that is empty in two looks is in nobody's hands.
 _SECOND_LOOK = 0.25
 
-# Seconds after an entry has expired, for each in the line: the first to look is enough.
+# Seconds after an entry has expired, for each in the queue: the first to look is enough.
 _AFTER_EXPIRY = 0.05
 
 # With replicas, a leader that was deposed and does not know it may have refused what its successor took: the waiter has
@@ -38,23 +38,23 @@ _MAKE_SURE_AFTER = 10.0
 
 class Advice(Enum):
     WAIT = "wait"
-    RAISE_CHANCES = "raise chances"
+    WAKE = "wake"
     TRY = "try"
 
 
 class Lookout:
-    """One waiter's. Times are the clock's; ``queue`` and ``place`` as of the last look, None before the first.
+    """One waiter's. Times are the clock's; ``queue`` and ``position`` as of the last look, None before the first.
 
-    ``place``: this one's in the line, about: 1 is called next. Who was called in vain comes before it again. Where the
-    line was counted when this one joined it, both are as of then before the first look.
-    ``chances``: how many to raise, where that was advised.
+    ``position``: its number in the queue, about: 1 is called next. Who was called in vain comes before it again. Where
+    the queue was counted when this one joined it, both are as of then before the first look.
+    ``wake_ups``: how many to send, where that was advised.
     """
 
     def __init__(self, timing: Timing, subject: str, interval: float | None) -> None:
-        self.queue: Queue | None = None
-        self.place: int | None = None
+        self.queue: QueueState | None = None
+        self.position: int | None = None
         self.look_at = 0.0
-        self.chances = 0
+        self.wake_ups = 0
         self._timing = timing
         self.subject = subject
         self._interval = interval or _LOOK_EVERY
@@ -68,37 +68,37 @@ class Lookout:
         self._blind = 0
 
     def joined(self) -> None:
-        """At the end of the line."""
+        """At the end of the queue."""
         self._joined_at, self._looked = self._timing.clock(), False
-        self.place, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
+        self.position, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
 
-    def counted(self, queue: Queue) -> None:
-        """The line, just after this one has joined it: others have joined it before the first look."""
+    def counted(self, queue: QueueState) -> None:
+        """The queue, just after this one has joined it: others have joined it before the first look."""
         if not self._looked:
-            self.queue, self.place = queue, max(1, queue.waiting)
+            self.queue, self.position = queue, max(1, queue.waiting)
 
-    def place_in(self, queue: Queue) -> int | None:
+    def position_in(self, queue: QueueState) -> int | None:
         """The place, as moved on since the last look; None before the first."""
-        if self.queue is None or self.place is None:
+        if self.queue is None or self.position is None:
             return None
-        return max(1, min(self.place - (queue.served - self.queue.served), queue.waiting))
+        return max(1, min(self.position - (queue.served - self.queue.served), queue.waiting))
 
     def refused(self) -> None:
         """A try in which nothing had to be made sure."""
         self._refused_at = self._timing.clock()
         self._sure_after = self.varied(_MAKE_SURE_AFTER)
 
-    def no_line(self) -> None:
+    def no_queue(self) -> None:
         """So nobody waits in it either."""
         self.queue = None
 
     def seen_nothing(self) -> None:
-        """The governor, or its line, did not answer: it may have too much to do."""
+        """The governor, or its queue, did not answer: it may have too much to do."""
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
         self._blind += 1
 
-    def told(self, state: State, queue: Queue, since: float) -> bool:
+    def told(self, state: State, queue: QueueState, since: float) -> bool:
         """What another saw at that time; whether that spares this one its first look."""
         if self._looked or since < self._joined_at:
             return False
@@ -106,9 +106,9 @@ class Lookout:
         self.look_at = since + self._until_next_look(state, queue.waiting, first=True)
         return True
 
-    def seen(self, state: State, queue: Queue) -> Advice:
+    def seen(self, state: State, queue: QueueState) -> Advice:
         first, self._blind = not self._looked, 0
-        called = queue.served - self.queue.served if self.queue and self.place else 0
+        called = queue.served - self.queue.served if self.queue and self.position else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self._see(state, queue)
         self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
@@ -117,12 +117,12 @@ class Lookout:
         if state.active >= state.config.limit:
             self._empty_looks = 0
             return self._make_sure(state)
-        # A chance that those who do not answer pass on to each other moves the line too, and fills no slot.
+        # A wake-up that those who do not answer pass on to each other moves the queue too, and fills no slot.
         moves = entered if queue.again else called
         return self._empty(state.config.limit - state.active, moves > 0)
 
-    def _see(self, state: State, queue: Queue) -> None:
-        self.place = self.place_in(queue) or max(1, queue.waiting)
+    def _see(self, state: State, queue: QueueState) -> None:
+        self.position = self.position_in(queue) or max(1, queue.waiting)
         self.queue, self._last_seq, self._looked = queue, state.last_seq, True
 
     def varied(self, seconds: float) -> float:
@@ -151,7 +151,7 @@ class Lookout:
 
     def _empty(self, slots: int, moves: bool) -> Advice:
         if self._empty_looks and moves:
-            # It was on its way to somebody in the line.
+            # It was on its way to somebody in the queue.
             self._empty_looks = 0
             return Advice.WAIT
         self._empty_looks += 1
@@ -160,13 +160,13 @@ class Lookout:
             return Advice.WAIT
         if self._nobody_answers():
             # Half a second for each of them would be long: 1, 2, 4, ... more are called, until one answers.
-            self.chances = 2 ** (self._empty_looks - 2)
-            return Advice.RAISE_CHANCES
-        self.chances = slots
-        return Advice.RAISE_CHANCES if self._empty_looks == 2 else Advice.TRY
+            self.wake_ups = 2 ** (self._empty_looks - 2)
+            return Advice.WAKE
+        self.wake_ups = slots
+        return Advice.WAKE if self._empty_looks == 2 else Advice.TRY
 
     def _nobody_answers(self) -> bool:
-        """Whether chances are passed on from one to the next, and there are still some who were not called."""
+        """Whether wake-ups are passed on from one to the next, and there are still some who were not called."""
         return self.queue is not None and self.queue.again > 0 and self.queue.waiting > 0
 
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:

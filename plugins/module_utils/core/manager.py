@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .config import Change, Desired, GovernorConfig, Json, Plan, plan
+from .config import Change, Desired, GovernorConfig, Json, Plan, QueueIs, plan_change
 from .entry import Entry
 from .errors import (
     AlreadyExists,
@@ -19,7 +19,7 @@ from .errors import (
     EntryGone,
     GovernorError,
     InUse,
-    NoLine,
+    NoQueue,
     NotAGovernor,
     NotTaken,
     NoVerdict,
@@ -29,8 +29,8 @@ from .errors import (
 )
 from .hazards import check_change, hazards
 from .jetstream import JetStream, check_echo, jetstream
-from .line import Line
-from .names import ALL_LINES, campaign_subject, governor_name, stream_name
+from .names import ALL_QUEUES, campaign_subject, governor_name, stream_name
+from .queue import Queue
 from .stack import Stack
 from .state import State
 
@@ -51,39 +51,38 @@ _PAUSE = 0.2
 
 class Manager:
     """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last,
-    and ``before`` what it was found as then (None: it was made); ``has_line`` as of then (None: not looked at, or not
-    in order).
+    and ``before`` what it was found as then (None: it was made); ``queue_is`` as of then.
 
     Everywhere, ``nc`` is a nats-py connection, or a JetStream where domain, timeouts or logger are to differ.
     """
 
     def __init__(
-        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), has_line: bool | None = None
+        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_is: QueueIs = "unknown"
     ) -> None:
         self.js = js
         self.state = state
         self.changes = changes
         self.before: GovernorConfig | None = None
-        self.has_line = has_line
-        self.line = Line(state.config.name, js)
+        self.queue_is = queue_is
+        self.queue = Queue(state.config.name, js)
         self._stack = Stack(state.config.name, js)
 
     # -- getting one
 
     @classmethod
-    async def load(cls, name: str, nc: Client | JetStream, see_line: bool = False) -> Manager:
+    async def load(cls, name: str, nc: Client | JetStream, look_at_queue: bool = False) -> Manager:
         """Raises UnknownGovernor when it does not exist, NotAGovernor when something else has the name."""
         js = jetstream(nc)
         manager = cls(js, await js.until_verdict(Stack(name, js).state))
-        if see_line:
-            manager.has_line = await manager.line.condition(manager.replicas)
+        if look_at_queue:
+            manager.queue_is = await manager.queue.condition(manager.replicas)
         return manager
 
     @classmethod
-    async def find(cls, name: str, nc: Client | JetStream, see_line: bool = False) -> Manager | None:
+    async def find(cls, name: str, nc: Client | JetStream, look_at_queue: bool = False) -> Manager | None:
         """Like ``load``, but None when it does not exist."""
         try:
-            return await cls.load(name, nc, see_line)
+            return await cls.load(name, nc, look_at_queue)
         except UnknownGovernor:
             return None
 
@@ -93,16 +92,16 @@ class Manager:
     ) -> Manager:
         """A new governor; AlreadyExists when one of that name has another configuration.
 
-        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject``, ``description`` and ``line``;
+        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject``, ``description`` and ``queue``;
         ``force`` as in ``hazards.check_change``.
         """
         js = jetstream(nc)
-        steps = plan(name, None, Desired(limit=limit, max_age=max_age, **rest), js.place)
+        plan = plan_change(name, None, Desired(limit=limit, max_age=max_age, **rest), js.location)
         try:
-            return await cls.apply(steps, js, force=force)
+            return await cls.apply(plan, js, force=force)
         except AlreadyExists:
-            existing = await cls.load(name, js, see_line=True)
-            if existing.config != steps.after:
+            existing = await cls.load(name, js, look_at_queue=True)
+            if existing.config != plan.after:
                 raise
             return existing
 
@@ -110,7 +109,7 @@ class Manager:
     async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
         """Create the governor, or change of it what is given. ``limit`` 0 only loads it: UnknownGovernor when absent.
 
-        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``line``: what is not given stays as it
+        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``queue``: what is not given stays as it
         is.
         """
         if limit == 0:
@@ -126,78 +125,78 @@ class Manager:
         begun: Plan | None = None
         lost: GovernorError | None = None
         for _each in range(_ROUNDS):
-            current, steps = await cls._planned(name, js, desired)
-            if begun is not None and steps.changes:
+            current, plan = await cls._planned(name, js, desired)
+            if begun is not None and plan.changes:
                 # Two who want different things would take turns for ever, if each began before the other was done.
                 await js.timing.sleep(js.timing.random() * _PAUSE)
-                current, steps = await cls._planned(name, js, desired)
-            if current is not None and not steps.changes:
+                current, plan = await cls._planned(name, js, desired)
+            if current is not None and not plan.changes:
                 current.before, current.changes = (begun.before, begun.changes) if begun else (current.config, ())
                 return current
-            begun = begun or steps
+            begun = begun or plan
             try:
-                await cls.apply(steps, js, current, force)
+                await cls.apply(plan, js, current, force)
                 lost = None
-            except (AlreadyExists, NotTaken, NoLine, UnknownGovernor) as exc:
-                # It was made, changed or deleted meanwhile, or its line was.
+            except (AlreadyExists, NotTaken, NoQueue, UnknownGovernor) as exc:
+                # It was made, changed or deleted meanwhile, or its queue was.
                 lost = exc
         raise lost or ConfigRefused(
             f"Governor '{name}' was changed by somebody else each time that it was changed here, {_ROUNDS} times: "
-            f"{', '.join(change.option for change in steps.changes)} did not stay. Declare the governor in one place."
+            f"{', '.join(change.option for change in plan.changes)} did not stay. Declare the governor in one place."
         )
 
     @classmethod
     async def _planned(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
-        current = await cls.find(name, js, see_line=True)
-        return current, plan(name, current.config if current else None, desired, js.place)
+        current = await cls.find(name, js, look_at_queue=True)
+        return current, plan_change(name, current.config if current else None, desired, js.location)
 
     @classmethod
-    async def apply(cls, steps: Plan, js: JetStream, current: Manager | None = None, force: bool = False) -> Manager:
+    async def apply(cls, plan: Plan, js: JetStream, current: Manager | None = None, force: bool = False) -> Manager:
         """Carry a plan out. ``current`` is the governor that it was made for, None for a creation.
 
         Raises what ``check_change`` raises; ConfigRefused also when the server did not take all of it, SubjectTaken
         when the subject leads to a stream of another JetStream domain, too.
         """
-        if current is not None and not steps.changes:
-            return cls(js, current.state, (), current.has_line)
-        check_change(current.state if current else None, steps.after, js.server_version, js.server, force)
-        name, base = steps.after.name, current.state.stream if current else None
+        if current is not None and not plan.changes:
+            return cls(js, current.state, (), current.queue_is)
+        check_change(current.state if current else None, plan.after, js.server_version, js.server, force)
+        name, base = plan.after.name, current.state.stream if current else None
         verb = "UPDATE" if current else "CREATE"
-        wanted = steps.after.to_stream(base)
+        wanted = plan.after.to_stream(base)
         if current is None and js.server_version >= _STARTS_ANYWHERE:
             wanted["first_seq"] = round(time.time() * 1e6)
         what = f"Could not {verb.lower()} governor '{name}'"
-        if current is None or steps.after.subject != current.config.subject:
-            await _only_one_listens(js, steps.after.subject, what)
+        if current is None or plan.after.subject != current.config.subject:
+            await _only_one_listens(js, plan.after.subject, what)
         info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
         check_echo(wanted, info["config"], what)
-        applied = cls(js, State.from_info(info), steps.changes, steps.after.line)
-        await (applied._follow(steps.before) if steps.before else applied._begin())
+        applied = cls(js, State.from_info(info), plan.changes, plan.after.queue)
+        await (applied._follow(plan.before) if plan.before else applied._begin())
         return applied
 
     async def _begin(self) -> None:
-        """Make the line of a new governor."""
+        """Make the queue of a new governor."""
         try:
-            if self.has_line:
-                await self.line.make(self.replicas)
+            if self.queue_is == "ready":
+                await self.queue.make(self.replicas)
         except GovernorError as exc:
-            # Who says nothing of a line leaves it as it is: the next one to declare it would not make it.
-            more = f"Governor '{self.name}' was made, but has no line: 'line: true' gives it one."
+            # Who says nothing of a queue leaves it as it is: the next one to declare it would not make it.
+            more = f"Governor '{self.name}' was made, but has no queue: 'queue: true' gives it one."
             raise type(exc)(f"{exc} {more}", **exc.facts) from exc
 
     async def _follow(self, before: GovernorConfig) -> None:
-        """Bring the line after what the governor has become."""
-        if self.has_line:
-            await self.line.make(self.replicas)
-        elif self.has_line is False and before.line is not False:
-            await self.line.remove()
-        await self.line.raise_chances(self.limit - before.limit)
+        """Bring the queue after what the governor has become."""
+        if self.queue_is == "ready":
+            await self.queue.make(self.replicas)
+        elif self.queue_is == "absent" and before.queue != "absent":
+            await self.queue.delete()
+        await self.queue.wake(self.limit - before.limit)
 
     # -- what it is
 
     @property
     def config(self) -> GovernorConfig:
-        return replace(self.state.config, line=self.has_line)
+        return replace(self.state.config, queue=self.queue_is)
 
     @property
     def name(self) -> str:
@@ -257,17 +256,17 @@ class Manager:
 
     async def evict(self, seq: int) -> str:
         """Remove an entry, whoever owns it; the holder's name that was on it. Raises EntryGone."""
-        removed = await self._stack.remove(seq, lambda _entry: None)
+        removed = await self._stack.delete(seq, lambda _entry: None)
         if removed is None:
             raise EntryGone(f"Governor '{self.name}' has no entry {seq}.")
         return removed.holder
 
     async def reset(self) -> int:
         """Remove all entries that there are now; how many they were."""
-        return await self._stack.clear()
+        return await self._stack.purge()
 
     async def delete(self, force: bool = False) -> None:
-        """Remove the governor itself, and its line. Raises what ``check_deletion`` raises."""
+        """Remove the governor itself, and its queue. Raises what ``check_deletion`` raises."""
         await self.refresh()
         self.check_deletion(force)
         try:
@@ -276,8 +275,8 @@ class Manager:
             )
         except UnknownGovernor:
             self.js.logger.debug("governor %s was deleted already", self.name)
-        if await self.line.exists():
-            await self.line.remove()
+        if await self.queue.exists():
+            await self.queue.delete()
 
     def check_deletion(self, force: bool = False) -> None:
         """Raises InUse while there are active entries, unless forced."""
@@ -299,9 +298,9 @@ class Manager:
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
-        self.has_line = await self.line.condition(self.replicas)
-        changed = await self.apply(plan(self.name, self.config, desired, self.js.place), self.js, self, force)
-        self.state, self.changes, self.has_line = changed.state, changed.changes, changed.has_line
+        self.queue_is = await self.queue.condition(self.replicas)
+        changed = await self.apply(plan_change(self.name, self.config, desired, self.js.location), self.js, self, force)
+        self.state, self.changes, self.queue_is = changed.state, changed.changes, changed.queue_is
 
 
 async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
@@ -310,22 +309,22 @@ async def list_governors(nc: Client | JetStream, collective: str | None = None) 
 
 
 async def load_governors(
-    nc: Client | JetStream, collective: str | None = None, see_line: bool = False
+    nc: Client | JetStream, collective: str | None = None, look_at_queue: bool = False
 ) -> list[Manager]:
     """All governors, or those of one collective, by name. Streams that only look like governors are left out.
 
-    ``see_line`` tells of each whether it has a line, not whether that is in order.
+    ``look_at_queue`` tells of each whether it has a queue, not whether that is in order.
     """
     js = jetstream(nc)
     request: dict[str, Any] = {"subject": campaign_subject("x", collective)[:-1] + "*"} if collective else {}
     what = "Could not list the governors"
     infos = await js.until_verdict(lambda: js.paged("STREAM.LIST", "streams", request, what=what))
     managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]
-    if see_line:
-        request = {"subject": ALL_LINES}
-        lines = set(await js.until_verdict(lambda: js.paged("STREAM.NAMES", "streams", request, what=what)))
+    if look_at_queue:
+        request = {"subject": ALL_QUEUES}
+        queues = set(await js.until_verdict(lambda: js.paged("STREAM.NAMES", "streams", request, what=what)))
         for manager in managers:
-            manager.has_line = manager.line.stream in lines
+            manager.queue_is = "ready" if manager.queue.stream in queues else "absent"
     return sorted(managers, key=lambda each: each.name)
 
 

@@ -5,8 +5,8 @@
 """Every name that goes over the wire is built and checked here, and nowhere else.
 
 The governor's forms are Choria's: stream ``GOVERNOR_<name>``, subject ``$GOVERNOR.campaign.<name>`` by default and
-``<collective>.governor.<name>`` for what ``choria governor`` lists. The line, which Choria does not know, is stream
-``GOVLINE_<name>``, whose chances go to ``$GOVERNOR.line.<name>``.
+``<collective>.governor.<name>`` for what ``choria governor`` lists. The queue, which Choria does not know, is stream
+``GOVQUEUE_<name>``, whose wake-ups go to ``$GOVERNOR.queue.<name>``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import NamedTuple
 from .errors import InvalidValue
 
 STREAM_PREFIX = "GOVERNOR_"
-# Not beginning like a governor's, and not longer: every governor's name has room for a line.
-LINE_PREFIX = "GOVLINE_"
-_LINE_SUBJECTS = "$GOVERNOR.line."
-ALL_LINES = f"{_LINE_SUBJECTS}*"
+# Not beginning like a governor's, and not longer: every governor's name has room for a queue.
+QUEUE_PREFIX = "GOVQUEUE_"
+_QUEUE_SUBJECTS = "$GOVERNOR.queue."
+ALL_QUEUES = f"{_QUEUE_SUBJECTS}*"
 
 # nats-server refuses stream names of more than 255 bytes.
 _LONGEST_NAME = 255 - len(STREAM_PREFIX)
@@ -75,14 +75,14 @@ def campaign_subject(name: str, collective: str | None = None) -> str:
     return f"{check_collective(collective)}.governor.{check_name(name)}"
 
 
-def line_name(name: str) -> str:
-    """The stream of the governor's line."""
-    return LINE_PREFIX + check_name(name)
+def queue_stream_name(name: str) -> str:
+    """The stream of the governor's queue."""
+    return QUEUE_PREFIX + check_name(name)
 
 
-def line_subject(name: str) -> str:
-    """Where the chances of the governor's line go."""
-    return f"{_LINE_SUBJECTS}{check_name(name)}"
+def queue_subject(name: str) -> str:
+    """Where the wake-ups of the governor's queue go."""
+    return f"{_QUEUE_SUBJECTS}{check_name(name)}"
 
 
 def check_run_id(run_id: str) -> str:

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A waiter's place in the line: one pull request, which JetStream keeps in the order in which it came."""
+"""A waiter's place in the queue: one pull request, which JetStream keeps in the order in which it came."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .errors import PlaceLost
-from .line import CONSUMER, Line
+from .queue import CONSUMER, Queue
 from .watch import Watch, watch
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-# The request stays in the queue as long as it can be needed: asking again would be joining the line again, at its end.
+# The request stays in the queue as long as it can be needed: asking again would be joining the queue again, at its end.
 _KEEP = 30 * 24 * 3600.0
 
 # The server tells those who listen so often that their places are still there; they are lost when nothing was heard for
@@ -37,26 +37,29 @@ _ACK, _NAK, _WORKING = b"+ACK", b"-NAK", b"+WPI"
 class Place:
     """Made by ``join``. Of use to one waiter, until ``leave``."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._js = line.js
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._js = queue.js
         self._arrived: deque[Msg] = deque()
         self._something = asyncio.Event()
-        self._chance: Msg | None = None
+        self._wake_up: Msg | None = None
         self._inbox = self._js.nc.new_inbox()
         self._heard = 0.0
         self._watch = Watch()
         self._refusal: Exception | None = None
 
     async def join(self) -> None:
-        """Go to the end of the line; whether there is one shows when waiting. Raises PlaceLost without a connection."""
+        """Go to the end of the queue. Whether there is one shows when waiting.
+
+        Raises PlaceLost without a connection.
+        """
         from nats.errors import Error
 
         try:
             self._subscription = await self._js.nc.subscribe(self._inbox, cb=self._receive)
         except Error as exc:
-            raise PlaceLost(f"Could not join the line of governor '{self._line.name}': {exc}.") from exc
-        self._watch = watch(self._line)
+            raise PlaceLost(f"Could not join the queue of governor '{self._queue.name}': {exc}.") from exc
+        self._watch = watch(self._queue)
         self._watch.join(self)
         try:
             await self._pull(_NORMAL)
@@ -64,23 +67,23 @@ class Place:
             await self.leave(used=False)
             raise
 
-    async def chance(self, seconds: float) -> bool:
-        """Wait so many seconds for a chance; whether one came.
+    async def woken(self, seconds: float) -> bool:
+        """Wait so many seconds for a wake-up; whether one came.
 
-        Raises PlaceLost when there is no line, when it is gone, and when nothing was heard of it for too long;
+        Raises PlaceLost when there is no queue, when it is gone, and when nothing was heard of it for too long;
         PermissionRefused when this user may not wait in it.
         """
         clock = self._js.timing.clock
         deadline = clock() + seconds
         while True:
-            if self._chance_arrived():
+            if self._woken():
                 return True
-            self._js.look_for_refusal(self._pulls, self._refusal, f"Could not join the line of '{self._line.name}'")
+            self._js.look_for_refusal(self._pulls, self._refusal, f"Could not join the queue of '{self._queue.name}'")
             silent_at = self._heard + _SILENCE if self._watch.listens(self) else math.inf
             left = min(deadline, silent_at) - clock()
             if left <= 0 and silent_at <= deadline:
                 self._watch.end()
-                raise PlaceLost(f"Nothing was heard of the line of governor '{self._line.name}' for {_SILENCE:g} s.")
+                raise PlaceLost(f"Nothing was heard of the queue of governor '{self._queue.name}' for {_SILENCE:g} s.")
             if left <= 0:
                 return False
             timer = asyncio.ensure_future(self._js.timing.sleep(left))
@@ -89,25 +92,25 @@ class Place:
             finally:
                 timer.cancel()
 
-    async def chance_before(self, other: asyncio.Future[Any]) -> bool:
-        """Wait for a chance until the other is done; whether one came. Raises PlaceLost as ``chance`` does."""
-        while not self._chance_arrived():
+    async def woken_before(self, other: asyncio.Future[Any]) -> bool:
+        """Wait for a wake-up until the other is done; whether one came. Raises PlaceLost as ``woken`` does."""
+        while not self._woken():
             if other.done():
                 return False
             await self._something_or(other)
         return True
 
     async def again(self) -> None:
-        """After a chance that was none: stay in the line, before those who were not called yet if the server can.
+        """After a wake-up that was none: stay in the queue, before those who were not called yet if the server can.
 
         Raises PlaceLost without a connection.
         """
-        if self._chance is not None:
+        if self._wake_up is not None:
             await self._settle(_ACK)
             await self._pull(_FIRST)
 
     async def leave(self, used: bool) -> None:
-        """``used``: the slot was entered. A chance that was not used goes on to the next in line at once."""
+        """``used``: the slot was entered. A wake-up that was not used goes on to the next in queue at once."""
         from nats.errors import Error
 
         with contextlib.suppress(Error):
@@ -118,18 +121,18 @@ class Place:
                 await successor.listen()
         await self._settle(_ACK if used else _NAK)
         while self._arrived:
-            self._chance = self._arrived.popleft()
+            self._wake_up = self._arrived.popleft()
             await self._settle(_NAK)
 
     async def listen(self) -> None:
-        """From now on, to whether the line is still there. Raises PlaceLost without a connection.
+        """From now on, to whether the queue is still there. Raises PlaceLost without a connection.
 
-        What was asked for is not changed by the server: this is a second place, at the end of the line.
+        What was asked for is not changed by the server: this is a second place, at the end of the queue.
         """
         await self._pull(_NORMAL)
 
-    def wake(self) -> None:
-        """Whoever waits for a chance here: the place is gone."""
+    def lost(self) -> None:
+        """Whoever waits for a wake-up here: the place is gone."""
         self._something.set()
 
     async def _pull(self, priority: int) -> None:
@@ -148,18 +151,18 @@ class Place:
         try:
             await self._js.nc.publish(self._pulls, json.dumps(request).encode(), reply=self._inbox)
         except Error as exc:
-            raise PlaceLost(f"Could not wait in the line of governor '{self._line.name}': {exc}.") from exc
+            raise PlaceLost(f"Could not wait in the queue of governor '{self._queue.name}': {exc}.") from exc
 
     @property
     def _pulls(self) -> str:
-        return self._js.api(f"CONSUMER.MSG.NEXT.{self._line.stream}.{CONSUMER}")
+        return self._js.api(f"CONSUMER.MSG.NEXT.{self._queue.stream}.{CONSUMER}")
 
-    def _chance_arrived(self) -> bool:
+    def _woken(self) -> bool:
         while self._arrived:
-            if self._is_chance(self._arrived.popleft()):
+            if self._is_wake_up(self._arrived.popleft()):
                 return True
         if self._watch.over:
-            raise PlaceLost(f"All places in the line of governor '{self._line.name}' are gone.")
+            raise PlaceLost(f"All places in the queue of governor '{self._queue.name}' are gone.")
         return False
 
     async def _receive(self, message: Msg) -> None:
@@ -168,30 +171,30 @@ class Place:
         self._arrived.append(message)
         self._something.set()
         if message.reply:
-            # A chance: the time for the try begins anew. Of the first one, much went by on the way to who is far away.
+            # A wake-up: the time for the try begins anew. Of the first one, much went by on the way to who is far away.
             with contextlib.suppress(Error):
                 await self._js.nc.publish(message.reply, _WORKING)
 
-    def _is_chance(self, message: Msg) -> bool:
+    def _is_wake_up(self, message: Msg) -> bool:
         status = (message.headers or {}).get("Status")
         if status is None:
-            self._chance = message
+            self._wake_up = message
             return True
         if status != "100":
-            # 503: nobody has this line; 409: it was deleted, or its leader changes; 408: the request was too old.
+            # 503: nobody has this queue; 409: it was deleted, or its leader changes; 408: the request was too old.
             self._watch.end()
-            raise PlaceLost(f"The line of governor '{self._line.name}' is not there (status {status}).")
+            raise PlaceLost(f"The queue of governor '{self._queue.name}' is not there (status {status}).")
         self._heard = self._js.timing.clock()
         return False
 
     async def _settle(self, verdict: bytes) -> None:
-        """Of a chance; when the server does not hear of it, it will call the next in line all the same."""
+        """Of a wake-up; when the server does not hear of it, it will call the next in queue all the same."""
         from nats.errors import Error
 
-        chance, self._chance = self._chance, None
-        if chance is not None and chance.reply:
+        wake_up, self._wake_up = self._wake_up, None
+        if wake_up is not None and wake_up.reply:
             with contextlib.suppress(Error):
-                await self._js.nc.publish(chance.reply, verdict)
+                await self._js.nc.publish(wake_up.reply, verdict)
 
     async def _something_or(self, other: asyncio.Future[Any]) -> None:
         """Wait for something to arrive, at most until the other is done."""

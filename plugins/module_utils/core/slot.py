@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Slot:
-    """``seq`` is its sequence in the governor: in governors that are made here one that is never used twice, and grows
-    for ever, so that it serves as a fencing token. ``waited`` seconds and ``attempts`` it took; ``waited_by`` is "line"
-    or "polling", None when a slot was free at once. ``leave``: whether ``finish`` gives it back; ``in_doubt``: that was
-    tried, and there was no answer.
+    """A slot that is held.
+
+    ``seq`` is its sequence in the governor: in governors that are made here one that is never used twice, and grows for
+    ever, so that it serves as a fencing token. ``waited`` seconds and ``attempts`` it took; ``waited_by`` is "queue" or
+    "polling", None when a slot was free at once. ``leave``: whether ``finish`` frees it; ``in_doubt``: that was tried,
+    and there was no answer.
 
     Also an asynchronous context manager, which finishes on the way out.
     """
@@ -52,7 +54,7 @@ class Slot:
             self.finished = True
             return False
         try:
-            given_back = await self.stack.give_back(self.seq, self.token, self.in_doubt)
+            given_back = await self.stack.finish(self.seq, self.token, self.in_doubt)
         except NoVerdict as exc:
             self.in_doubt = self.in_doubt or not isinstance(exc, NotSent)
             raise

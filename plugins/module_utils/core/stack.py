@@ -33,8 +33,8 @@ from .errors import (
     UnknownGovernor,
 )
 from .jetstream import JetStream
-from .line import Line
 from .names import stream_name
+from .queue import Queue
 from .state import State
 from .timing import Answer, carried_through
 
@@ -59,7 +59,7 @@ class Stack:
         self.name = name
         self.stream = stream_name(name)
         self.js = js
-        self._line = Line(name, js)
+        self._queue = Queue(name, js)
 
     async def state(self) -> State:
         """Raises UnknownGovernor and NotAGovernor."""
@@ -78,7 +78,7 @@ class Stack:
             )
         return state
 
-    async def enter(
+    async def publish(
         self, subject: str, holder: str, owner: str | None, token: str, domain: str | None = None
     ) -> int | None:
         """The sequence of the entry, or None when the governor is full. One try; safe to repeat with the same token
@@ -153,7 +153,7 @@ class Stack:
         except EntryGone:
             return
 
-    async def remove(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
+    async def delete(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
         """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before."""
         doomed: Entry | None = None
 
@@ -178,14 +178,14 @@ class Stack:
 
         return await self._freed(once)
 
-    async def give_back(self, seq: int, token: str, again: bool = False) -> bool:
+    async def finish(self, seq: int, token: str, again: bool = False) -> bool:
         """Remove the entry of that sequence and token; False when it was gone before. Raises NotOwner.
 
         Without reading it, where a sequence names one entry for ever. ``again``: it was tried before, and there was no
         answer: then it is gone because of that.
         """
         if seq < UNIQUE_FROM or self.js.server_version < _BEARS_UNKNOWN_SEQUENCES:
-            return await self.remove(seq, must_have(self.name, token)) is not None or again
+            return await self.delete(seq, must_have(self.name, token)) is not None or again
         asked = again
 
         async def once() -> bool:
@@ -205,12 +205,12 @@ class Stack:
         return await self._freed(once)
 
     async def _freed(self, removal: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Carry a removal to its verdict, and tell the line; when the caller is cancelled meanwhile, once more."""
+        """Carry a removal to its verdict, and tell the queue; when the caller is cancelled meanwhile, once more."""
 
         async def carried_out() -> Answer:
             removed = await self.js.until_verdict(removal)
             if removed:
-                await self._line.raise_chances(1)
+                await self._queue.wake(1)
             return removed
 
         try:
@@ -220,7 +220,7 @@ class Stack:
                 await carried_through(carried_out())
             raise
 
-    async def clear(self) -> int:
+    async def purge(self) -> int:
         """Remove the entries that there are now, and not those that come meanwhile; how many they were."""
         state = await self.js.until_verdict(self.in_touch)
         if not state.active:
@@ -228,7 +228,7 @@ class Stack:
         request = {"seq": state.last_seq + 1}
         verb = f"STREAM.PURGE.{self.stream}"
         answer = await self.js.until_verdict(lambda: self._ask(verb, "Could not reset", request))
-        await self._line.raise_chances(min(state.active, state.config.limit))
+        await self._queue.wake(min(state.active, state.config.limit))
         # A repeated purge finds nothing left; what the state counted is then the better number.
         return int(answer["purged"]) or state.active
 
@@ -237,10 +237,10 @@ class Stack:
         twin = Stack(self.name, replace(self.js, domain=domain))
         left = ""
         try:
-            await twin.remove(seq, must_have(self.name, token))
+            await twin.delete(seq, must_have(self.name, token))
             entry = await self.find(lambda each: each.token == token)
             if entry is not None:
-                await self.remove(entry.seq, must_have(self.name, token))
+                await self.delete(entry.seq, must_have(self.name, token))
         except GovernorError as exc:
             left = f" An entry was left behind: {exc}"
         raise SubjectTaken(
@@ -298,7 +298,7 @@ class Stack:
             return await self.js.call(verb, request, what=f"{what} governor '{self.name}'")
         except UnknownGovernor as exc:
             raise UnknownGovernor(
-                f"There is no governor '{self.name}' at {self.js.place} (stream {self.stream} not found)."
+                f"There is no governor '{self.name}' at {self.js.location} (stream {self.stream} not found)."
             ) from exc
 
 

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a waiter learns that it is worth trying again: in the governor's line, or by trying every now and then."""
+"""How a waiter learns that it is worth trying again: in the governor's queue, or by trying every now and then."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from types import TracebackType
 
 from .backoff import Backoff
 from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
-from .line import Line, Queue
 from .lookout import Advice, Lookout
 from .place import Place
+from .queue import Queue, QueueState
 from .stack import Stack
 from .watch import watch
 
-# Seconds between the tries of one who has no place in the line, and how often it looks for one.
+# Seconds between the tries of one who has no place in the queue, and how often it looks for one.
 _TRY_EVERY = 0.25
 _JOIN_EVERY = 5.0
 
@@ -30,18 +30,20 @@ _NOT_NOW = (NoVerdict, JetStreamUnavailable)
 class Waiting:
     """One waiter. An asynchronous context: leaving it without an error means that the slot was entered.
 
-    ``by`` is "line" or "polling", None before anything was waited for. ``counts``: set it to have the line counted
+    ``by`` is "queue" or "polling", None before anything was waited for. ``counts``: set it to have the queue counted
     whenever this one joins it, one request more: those who join together know their places apart then.
     """
 
-    def __init__(self, stack: Stack, line: Line, subject: str, interval: float | None, backoff: Backoff | None) -> None:
+    def __init__(
+        self, stack: Stack, queue: Queue, subject: str, interval: float | None, backoff: Backoff | None
+    ) -> None:
         self.by: str | None = None
         self.counts = False
         self._stack = stack
-        self._line = line
+        self._queue = queue
         self._interval = interval or _TRY_EVERY
         self._backoff = backoff
-        self._timing = line.js.timing
+        self._timing = queue.js.timing
         self._lookout = Lookout(self._timing, subject, interval)
         self._mine: Place | None = None
         self._counting: asyncio.Future[None] | None = None
@@ -51,9 +53,9 @@ class Waiting:
         self._making_sure = False
         self._barred = False
 
-    def place_in(self, queue: Queue) -> int | None:
-        """About which place this one has in the line as just looked at, 1 if called next; None: that is not known."""
-        return self._lookout.place_in(queue) if self._mine is not None else None
+    def position_in(self, queue: QueueState) -> int | None:
+        """About which place this one has in the queue as just looked at, 1 if called next; None: that is not known."""
+        return self._lookout.position_in(queue) if self._mine is not None else None
 
     @property
     def subject(self) -> str:
@@ -103,45 +105,45 @@ class Waiting:
         self._poll_at = self._timing.clock() + pause
 
     async def _poll(self, deadline: float) -> bool:
-        """Without a place: sleep until the next try, or until it is time to look for a line; whether to try now."""
+        """Without a place: sleep until the next try, or until it is time to look for a queue; whether to try now."""
         self.by = "polling"
         until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
-        self._line.js.logger.debug("governor %s is full, waiting without a line", self._line.name)
+        self._queue.js.logger.debug("governor %s is full, waiting without a queue", self._queue.name)
         await self._timing.sleep(max(0.0, until - self._timing.clock()))
         return self._timing.clock() >= min(deadline, self._poll_at)
 
     async def _lost(self, reason: GovernorError) -> None:
-        """The place. Perhaps the governor is gone too: raises UnknownGovernor; or just the line."""
-        self._line.js.logger.debug("%s", reason)
+        """The place. Perhaps the governor is gone too: raises UnknownGovernor; or just the queue."""
+        self._queue.js.logger.debug("%s", reason)
         self._barred = isinstance(reason, PermissionRefused)
         await self._leave(used=False)
         with contextlib.suppress(*_NOT_NOW, PermissionRefused):
             await self._stack.state()
-            if await self._line.queue() is None:
-                self._lookout.no_line()
+            if await self._queue.state() is None:
+                self._lookout.no_queue()
 
     async def _join(self) -> None:
         now = self._timing.clock()
         if self._mine is not None or self._barred or now < self._join_at:
             return
         self._join_at = now + self._lookout.varied(_JOIN_EVERY)
-        place = Place(self._line)
+        place = Place(self._queue)
         try:
             await place.join()
         except PlaceLost as exc:
             # The next try tells what is wrong with the connection.
-            self._line.js.logger.debug("%s", exc)
+            self._queue.js.logger.debug("%s", exc)
             return
-        self._line.js.logger.debug("governor %s is full, joined its line", self._line.name)
-        self._mine, self.by = place, "line"
+        self._queue.js.logger.debug("governor %s is full, joined its queue", self._queue.name)
+        self._mine, self.by = place, "queue"
         self._lookout.joined()
         if self.counts:
-            # Beside the wait: a chance may come before the answer.
+            # Beside the wait: a wake-up may come before the answer.
             self._counting = asyncio.ensure_future(self._count(place))
 
     async def _count(self, mine: Place) -> None:
         with contextlib.suppress(GovernorError):
-            queue = await self._line.queue()
+            queue = await self._queue.state()
             if queue is not None and mine is self._mine:
                 self._lookout.counted(queue)
 
@@ -153,9 +155,9 @@ class Waiting:
             await mine.leave(used)
 
     async def _called(self, mine: Place, deadline: float) -> bool:
-        """Wait for a chance until it is time to look, and look; whether to try now."""
+        """Wait for a wake-up until it is time to look, and look; whether to try now."""
         self._making_sure = False
-        if await mine.chance(min(deadline, self._lookout.look_at) - self._timing.clock()):
+        if await mine.woken(min(deadline, self._lookout.look_at) - self._timing.clock()):
             return True
         if self._timing.clock() >= deadline:
             return True
@@ -164,28 +166,28 @@ class Waiting:
         look = asyncio.ensure_future(self._look())
         try:
             # Who is called in the midst of a look, which may take long, does not wait for its end.
-            return await mine.chance_before(look) or await look
+            return await mine.woken_before(look) or await look
         finally:
             look.cancel()
 
     def _spared(self) -> bool:
         """Whether another, who waits over the same connection, has looked for this one too."""
-        seen = watch(self._line).seen
+        seen = watch(self._queue).seen
         return seen is not None and self._lookout.told(*seen)
 
     async def _look(self) -> bool:
         """Whether what is seen asks for a try."""
         try:
-            state, queue = await self._stack.state(), await self._line.queue()
+            state, queue = await self._stack.state(), await self._queue.state()
         except _NOT_NOW as exc:
-            self._line.js.logger.debug("%s", exc)
+            self._queue.js.logger.debug("%s", exc)
             self._lookout.seen_nothing()
             return False
         if queue is None:
-            raise PlaceLost(f"Governor '{self._line.name}' has no line any more.")
-        watch(self._line).seen = state, queue, self._timing.clock()
+            raise PlaceLost(f"Governor '{self._queue.name}' has no queue any more.")
+        watch(self._queue).seen = state, queue, self._timing.clock()
         advice = self._lookout.seen(state, queue)
-        if advice is Advice.RAISE_CHANCES:
-            await self._line.raise_chances(self._lookout.chances)
+        if advice is Advice.WAKE:
+            await self._queue.wake(self._lookout.wake_ups)
         self._making_sure = advice is Advice.TRY
         return self._making_sure

@@ -2,11 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What those that wait in a line over one connection do for each other: a long line is work for the server.
+"""What those that wait in a queue over one connection do for each other: a long queue is work for the server.
 
-When a line, its leader or the connection goes, all places that were had over the connection are gone: it is enough that
-a few of them have the server tell whether it is still there, for each of whom it goes through the line every few
-seconds. And where many join together, not all of them need to ask how long the line is.
+When a queue, its leader or the connection goes, all places that were had over the connection are gone: it is enough
+that a few of them have the server tell whether it is still there, for each of whom it goes through the queue every few
+seconds. And where many join together, not all of them need to ask how long the queue is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .line import Line, Queue
+from .queue import Queue, QueueState
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -27,14 +27,14 @@ _LISTENERS = 5
 
 
 class Watch:
-    """The places in one line over one connection; ``over`` once they are gone.
+    """The places in one queue over one connection; ``over`` once they are gone.
 
-    ``seen``: what one of them saw last of the governor and the line, and when; None before the first look.
+    ``seen``: what one of them saw last of the governor and the queue, and when; None before the first look.
     """
 
     def __init__(self) -> None:
         self.over = False
-        self.seen: tuple[State, Queue, float] | None = None
+        self.seen: tuple[State, QueueState, float] | None = None
         self._listens: dict[Place, bool] = {}
 
     def join(self, place: Place) -> None:
@@ -56,16 +56,16 @@ class Watch:
         """One place is gone, and so are the others."""
         self.over = True
         for place in self._listens:
-            place.wake()
+            place.lost()
 
 
 _watches: WeakKeyDictionary[Client, dict[tuple[str | None, str], Watch]] = WeakKeyDictionary()
 
 
-def watch(line: Line) -> Watch:
-    """That of the places in this line which are not gone."""
-    watches = _watches.setdefault(line.js.nc, {})
-    key = line.js.domain, line.name
+def watch(queue: Queue) -> Watch:
+    """That of the places in this queue which are not gone."""
+    watches = _watches.setdefault(queue.js.nc, {})
+    key = queue.js.domain, queue.name
     if key not in watches or watches[key].over:
         watches[key] = Watch()
     return watches[key]

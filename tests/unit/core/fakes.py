@@ -17,11 +17,11 @@ from typing import Any, Callable, NamedTuple, Optional, Union, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan_change
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
@@ -75,9 +75,9 @@ class FakeTime:
 
 
 class FakeNats:
-    """A connection without a server. Nobody answers pull requests, which says that there is no line.
+    """A connection without a server. Nobody answers pull requests, which says that there is no queue.
 
-    ``line`` is what a look at the line of governor ``g`` finds; None: there is none; a number: the error that tells so.
+    ``queue`` is what a look at the queue of governor ``g`` finds: None where there is none, a number for an error.
     """
 
     is_closed = False
@@ -87,11 +87,11 @@ class FakeNats:
         major, minor, patch = version
         self.connected_server_version = SimpleNamespace(major=major, minor=minor, patch=patch)
         self.connected_url = SimpleNamespace(netloc="127.0.0.1:4222")
-        self.line: Union[Queue, int, None] = None
+        self.queue: Union[QueueState, int, None] = None
         self.published: list[tuple[str, bytes]] = []
         self.last_error: Optional[Exception] = None
         self.receive: Optional[Callable[[Any], Awaitable[None]]] = None
-        self.chances = 0
+        self.wake_ups = 0
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
@@ -112,23 +112,23 @@ class FakeNats:
         await self.send(status="503")
 
     async def send(self, status: Optional[str] = None) -> None:
-        """To whoever waits: a status, or a chance, which has a number."""
-        assert self.receive is not None, "nobody has joined the line"
+        """To whoever waits: a status, or a wake-up, which has a number."""
+        assert self.receive is not None, "nobody has joined the queue"
         if status:
             await self.receive(SimpleNamespace(headers={"Status": status}, reply=""))
         else:
-            self.chances += 1
-            await self.receive(SimpleNamespace(headers=None, reply=f"$JS.ACK.{self.chances}"))
+            self.wake_ups += 1
+            await self.receive(SimpleNamespace(headers=None, reply=f"$JS.ACK.{self.wake_ups}"))
 
     async def request(self, subject: str, *_rest: Any, **_more: Any) -> Any:
-        assert subject == "$JS.API.CONSUMER.INFO.GOVLINE_g.line"
-        answer: dict[str, Any] = {"error": {"err_code": self.line or 10059}}
-        if isinstance(self.line, Queue):
+        assert subject == "$JS.API.CONSUMER.INFO.GOVQUEUE_g.queue"
+        answer: dict[str, Any] = {"error": {"err_code": self.queue or 10059}}
+        if isinstance(self.queue, QueueState):
             answer = {
-                "num_waiting": self.line.waiting,
-                "delivered": {"consumer_seq": self.line.served},
-                "num_ack_pending": self.line.called,
-                "num_redelivered": self.line.again,
+                "num_waiting": self.queue.waiting,
+                "delivered": {"consumer_seq": self.queue.served},
+                "num_ack_pending": self.queue.called,
+                "num_redelivered": self.queue.again,
             }
         return SimpleNamespace(data=json.dumps(answer))
 
@@ -136,15 +136,15 @@ class FakeNats:
         return sum(each == subject for each, _payload in self.published)
 
 
-class LineNats(FakeNats):
-    """A connection to a server where governor ``g`` has a line: a pull request waits until a chance is sent."""
+class QueueNats(FakeNats):
+    """A connection to a server where governor ``g`` has a queue: a pull request waits until a wake-up is sent."""
 
     def __init__(self, waiting: int = 1) -> None:
         super().__init__()
-        self.line = Queue(waiting, served=0)
+        self.queue = QueueState(waiting, served=0)
 
     async def pulled(self) -> None:
-        if not isinstance(self.line, Queue):
+        if not isinstance(self.queue, QueueState):
             await super().pulled()
 
     def beats(self, time: FakeTime) -> None:
@@ -153,8 +153,8 @@ class LineNats(FakeNats):
             time.at(moment, partial(self.send, "100"))
 
 
-class Entering(NamedTuple):
-    """One call of ``FakeStack.enter``."""
+class Publishing(NamedTuple):
+    """One call of ``FakeStack.publish``."""
 
     subject: str
     holder: str
@@ -171,7 +171,7 @@ class FakeStack:
 
     def __init__(self, *outcomes: Outcome, state: Union[State, GovernorError], entries: Sequence[Entry] = ()) -> None:
         self.js: Optional[JetStream] = None
-        self.entered: list[Entering] = []
+        self.entered: list[Publishing] = []
         self.removed: list[int] = []
         self.name = "g"
         self.now: Union[State, GovernorError] = state
@@ -180,10 +180,10 @@ class FakeStack:
         self._outcomes: Iterator[Outcome] = iter(outcomes)
         self._last: Outcome = outcomes[-1]
 
-    async def enter(
+    async def publish(
         self, subject: str, holder: str, owner: Optional[str], token: str, _domain: Optional[str]
     ) -> Optional[int]:
-        self.entered.append(Entering(subject, holder, owner, token))
+        self.entered.append(Publishing(subject, holder, owner, token))
         outcome = next(self._outcomes, self._last)
         if isinstance(outcome, GovernorError):
             raise outcome
@@ -207,11 +207,11 @@ class FakeStack:
     async def find(self, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
         return next((entry for entry in await self.entries() if wanted(entry)), None)
 
-    async def give_back(self, seq: int, _token: str, _again: bool = False) -> bool:
+    async def finish(self, seq: int, _token: str, _again: bool = False) -> bool:
         self.removed.append(seq)
         return True
 
-    async def remove(self, seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
+    async def delete(self, seq: int, check: Callable[[Entry], None]) -> Optional[Entry]:
         mine = Entry(seq, self.entered[-1].holder, self.entered[-1].owner, self.entered[-1].token, NOON)
         check(mine)
         self.removed.append(seq)
@@ -232,11 +232,11 @@ def full_until(time: FakeTime, moment: float) -> Outcome:
 
 
 def a_state(active: int = 0, limit: int = 2, leader: Optional[str] = None, **rest: Any) -> State:
-    """Governor ``g`` with so many active entries, made at noon, which it is. Its line has not been looked at.
+    """Governor ``g`` with so many active entries, made at noon, which it is. Its queue has not been looked at.
 
     With a ``leader`` it is in a cluster.
     """
-    config = replace(plan("g", None, Desired(limit=limit, max_age=60.0, **rest), "").after, line=None)
+    config = replace(plan_change("g", None, Desired(limit=limit, max_age=60.0, **rest), "").after, queue="unknown")
     since = NOON if active else None
     stream = {**config.to_stream(), "duplicate_window": 120 * 10**9}
     return State(config, stream, active, active, since, NOON, NOON, oldest=since, clustered=bool(leader), leader=leader)
@@ -253,7 +253,7 @@ def an_entry(seq: int, holder: str, age: float) -> Entry:
 
 
 def governor(time: FakeTime, stack: FakeStack, nats: Optional[FakeNats] = None, **options: Any) -> Governor:
-    """A governor on that stack and clock; it has no server, and no line unless the connection has it."""
+    """A governor on that stack and clock; it has no server, and no queue unless the connection has it."""
     js = JetStream(nc=cast("Any", nats or FakeNats()), timing=time.timing, patience=15.0)
     made = Governor("g", js, **options)
     stack.js = made.js

@@ -26,10 +26,10 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.slot impor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import StaleToken
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
-    Entering,
     FakeStack,
     FakeTime,
     Outcome,
+    Publishing,
     a_state,
     an_entry,
     governor,
@@ -82,7 +82,7 @@ def test_a_free_slot_is_taken_at_the_first_try() -> None:
     slot = start(time, stack)
     assert (slot.seq, slot.holder, slot.owner, slot.governor) == (7, "web01", "r/web01", "g")
     assert (slot.attempts, slot.waited, time.slept) == (1, 0, [])
-    assert stack.entered == [Entering(SUBJECT, "web01", "r/web01", slot.token)]
+    assert stack.entered == [Publishing(SUBJECT, "web01", "r/web01", slot.token)]
 
 
 def test_a_full_governor_is_tried_every_interval_with_the_same_token() -> None:

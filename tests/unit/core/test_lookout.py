@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a waiter in the line makes of what it sees, and when it looks again."""
+"""What a waiter in the queue makes of what it sees, and when it looks again."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.lookout import Advice, Lookout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, FakeTime, a_state
 
 SUBJECT = "$GOVERNOR.campaign.g"
-WAIT, RAISE_CHANCES, TRY = Advice.WAIT, Advice.RAISE_CHANCES, Advice.TRY
+WAIT, WAKE, TRY = Advice.WAIT, Advice.WAKE, Advice.TRY
 
 
 def seen(active: int = 2, last_seq: int = 2, expires_in: Optional[float] = None, **config: Any) -> State:
@@ -32,7 +32,7 @@ FULL, ONE_EMPTY = seen(), seen(active=1)
 
 
 class Looking:
-    """A lookout that has joined the line at 0 s; times are told from there."""
+    """A lookout that has joined the queue at 0 s; times are told from there."""
 
     def __init__(self, interval: Optional[float] = None, random: float = 0.5) -> None:
         self._time = FakeTime()
@@ -40,7 +40,7 @@ class Looking:
         self.lookout.joined()
 
     def look(self, state: State = FULL, waiting: int = 1, served: int = 0, again: int = 0) -> Advice:
-        return self.lookout.seen(state, Queue(waiting, served, again, again))
+        return self.lookout.seen(state, QueueState(waiting, served, again, again))
 
     def later(self, seconds: float) -> None:
         self._time.now += seconds
@@ -57,7 +57,7 @@ class Looking:
 def test_the_first_look_is_soon(interval: Optional[float], random: float, after: float) -> None:
     looking = Looking(interval, random)
     assert looking.next == pytest.approx(after)
-    assert (looking.lookout.place, looking.lookout.queue) == (None, None)
+    assert (looking.lookout.position, looking.lookout.queue) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_next_look_is_shortly_after_the_next_expiry(
 
 
 def test_where_nobody_is_the_next_look_is_shortly_after_who_enters_now_expires() -> None:
-    """As when the line moves on between two looks."""
+    """As when the queue moves on between two looks."""
     looking = Looking(interval=3600)
     looking.look(seen(active=0, expires_in=0), waiting=2)
     assert looking.look(seen(active=0, expires_in=0), waiting=1, served=1) is WAIT
@@ -134,27 +134,27 @@ def test_an_empty_slot_is_looked_at_again_then_chances_are_raised_then_it_is_tri
         advices.append(looking.look(ONE_EMPTY))
         assert looking.next == 0.25
         looking.later(0.25)
-    assert advices == [WAIT, RAISE_CHANCES, TRY, TRY]
+    assert advices == [WAIT, WAKE, TRY, TRY]
 
 
-def test_an_empty_slot_while_the_line_moves_is_on_its_way_to_somebody() -> None:
+def test_an_empty_slot_while_the_queue_moves_is_on_its_way_to_somebody() -> None:
     looking = Looking()
     assert looking.look(ONE_EMPTY, waiting=9, served=3) is WAIT
     assert looking.next == 0.25
     assert looking.look(ONE_EMPTY, waiting=8, served=4) is WAIT
     assert looking.next == 5
     # It begins anew.
-    assert [looking.look(ONE_EMPTY, waiting=8, served=4) for _each in range(2)] == [WAIT, RAISE_CHANCES]
+    assert [looking.look(ONE_EMPTY, waiting=8, served=4) for _each in range(2)] == [WAIT, WAKE]
 
 
 def test_where_those_who_are_called_do_not_answer_more_and_more_are_called() -> None:
-    """One that stands still after the other is handed the same chance. At the end of the line, it tries itself."""
+    """One that stands still after the other is handed the same wake-up. At the end of the queue, it tries itself."""
     looking, raised = Looking(), []
     for look in range(6):
         advice = looking.look(ONE_EMPTY, waiting=40 - 2**look, served=2**look, again=1)
         assert looking.next == 0.25
-        raised.append((advice, looking.lookout.chances))
-    assert raised == [(WAIT, 0), *((RAISE_CHANCES, count) for count in (1, 2, 4, 8, 16))]
+        raised.append((advice, looking.lookout.wake_ups))
+    assert raised == [(WAIT, 0), *((WAKE, count) for count in (1, 2, 4, 8, 16))]
     assert looking.look(ONE_EMPTY, waiting=0, served=64, again=9) is TRY
 
 
@@ -169,18 +169,18 @@ def test_where_one_who_is_called_enters_no_more_are_called() -> None:
 def test_an_empty_slot_that_is_taken_meanwhile_is_forgotten() -> None:
     looking = Looking()
     advices = [looking.look(ONE_EMPTY), looking.look(), looking.look(ONE_EMPTY), looking.look(ONE_EMPTY)]
-    assert advices == [WAIT, WAIT, WAIT, RAISE_CHANCES]
+    assert advices == [WAIT, WAIT, WAIT, WAKE]
 
 
-def test_an_empty_slot_that_was_seen_before_the_line_was_joined_again_is_forgotten() -> None:
+def test_an_empty_slot_that_was_seen_before_the_queue_was_joined_again_is_forgotten() -> None:
     looking = Looking()
     looking.look(ONE_EMPTY)
     looking.lookout.joined()
-    assert [looking.look(ONE_EMPTY), looking.look(ONE_EMPTY)] == [WAIT, RAISE_CHANCES]
+    assert [looking.look(ONE_EMPTY), looking.look(ONE_EMPTY)] == [WAIT, WAKE]
 
 
 @pytest.mark.parametrize("active", [1, 2])
-def test_those_who_enter_past_the_line_are_competed_with(active: int) -> None:
+def test_those_who_enter_past_the_queue_are_competed_with(active: int) -> None:
     """As many as there are slots may have been called before the first look, and have entered after it."""
     looking = Looking()
     looking.look(FULL, waiting=9, served=3)
@@ -194,14 +194,14 @@ def test_those_who_enter_past_the_line_are_competed_with(active: int) -> None:
     assert looking.look(seen(last_seq=11), waiting=6, served=6) is WAIT
 
 
-def test_those_who_were_called_in_vain_do_not_hide_those_who_enter_past_the_line() -> None:
+def test_those_who_were_called_in_vain_do_not_hide_those_who_enter_past_the_queue() -> None:
     looking = Looking()
     looking.look(seen(last_seq=2), waiting=9, served=0)
     looking.look(seen(last_seq=2), waiting=9, served=100)
     assert looking.look(seen(last_seq=5), waiting=9, served=100) is TRY
 
 
-def test_a_line_that_was_made_anew_is_no_reason_to_try() -> None:
+def test_a_queue_that_was_made_anew_is_no_reason_to_try() -> None:
     looking = Looking()
     looking.look(waiting=9, served=100)
     looking.lookout.joined()
@@ -213,11 +213,11 @@ def test_who_joins_again_is_behind_all_who_wait_then() -> None:
     looking.look(waiting=7)
     looking.lookout.joined()
     looking.look(waiting=40, served=30)
-    assert looking.lookout.place == 40
+    assert looking.lookout.position == 40
 
 
 @pytest.mark.parametrize(("last_seq", "served"), [(4, 5), (3, 5), (2, 5)])
-def test_those_in_the_line_enter_after_they_were_called(last_seq: int, served: int) -> None:
+def test_those_in_the_queue_enter_after_they_were_called(last_seq: int, served: int) -> None:
     """Or are called in vain, or have not entered yet."""
     looking = Looking()
     looking.look(FULL, waiting=9, served=3)
@@ -294,47 +294,48 @@ def test_the_place_is_at_most_the_last_and_goes_down_with_those_who_are_called()
     places = []
     for waiting, served in [(7, 100), (9, 100), (12, 102), (12, 104), (12, 120)]:
         looking.look(waiting=waiting, served=served)
-        places.append(looking.lookout.place)
+        places.append(looking.lookout.position)
     assert places == [7, 7, 5, 3, 1]
 
 
-def test_the_place_is_not_beyond_the_end_of_the_line() -> None:
+def test_the_place_is_not_beyond_the_end_of_the_queue() -> None:
     """Others before this one may have lost patience, without having been called."""
     looking = Looking()
     looking.look(waiting=7)
     looking.look(waiting=3)
-    assert looking.lookout.place == 3
+    assert looking.lookout.position == 3
     looking.look(waiting=0)
-    assert looking.lookout.place == 1
+    assert looking.lookout.position == 1
 
 
 def test_the_place_moves_on_between_two_looks() -> None:
     looking = Looking()
-    assert looking.lookout.place_in(Queue(9, 100)) is None
+    assert looking.lookout.position_in(QueueState(9, 100)) is None
     looking.look(waiting=7, served=100)
     places = [
-        looking.lookout.place_in(Queue(waiting, served)) for waiting, served in [(9, 100), (9, 102), (3, 102), (9, 120)]
+        looking.lookout.position_in(QueueState(waiting, served))
+        for waiting, served in [(9, 100), (9, 102), (3, 102), (9, 120)]
     ]
     assert places == [7, 5, 3, 1]
-    assert looking.lookout.place == 7
+    assert looking.lookout.position == 7
 
 
 def test_a_place_that_was_counted_on_joining_is_kept() -> None:
     """The others joined meanwhile; the first look is a first look all the same."""
     looking = Looking()
-    looking.lookout.counted(Queue(3, 100))
+    looking.lookout.counted(QueueState(3, 100))
     looking.look(waiting=50, served=101)
-    assert (looking.lookout.place, looking.next) == (2, 5)
+    assert (looking.lookout.position, looking.next) == (2, 5)
     # It came late.
-    looking.lookout.counted(Queue(50, 101))
-    assert looking.lookout.place == 2
+    looking.lookout.counted(QueueState(50, 101))
+    assert looking.lookout.position == 2
 
 
 def test_a_place_that_was_counted_is_kept_by_who_is_told() -> None:
     looking = Looking()
-    looking.lookout.counted(Queue(3, 7))
-    assert looking.lookout.told(FULL, Queue(500, 8), since=1000.5) is True
-    assert looking.lookout.place == 2
+    looking.lookout.counted(QueueState(3, 7))
+    assert looking.lookout.told(FULL, QueueState(500, 8), since=1000.5) is True
+    assert looking.lookout.position == 2
 
 
 def test_who_joins_again_is_at_an_unknown_place() -> None:
@@ -343,17 +344,17 @@ def test_who_joins_again_is_at_an_unknown_place() -> None:
     looking.look(waiting=2, served=5)
     looking.later(9)
     looking.lookout.joined()
-    assert (looking.lookout.place, looking.next) == (None, 1)
+    assert (looking.lookout.position, looking.next) == (None, 1)
     looking.look(waiting=40, served=5)
-    assert looking.lookout.place == 40
+    assert looking.lookout.position == 40
 
 
-def test_the_length_of_the_line_is_remembered_without_a_place() -> None:
+def test_the_length_of_the_queue_is_remembered_without_a_place() -> None:
     """Who has lost its place asks as little often as the others."""
     looking = Looking()
     looking.look(waiting=1000)
     looking.lookout.joined()
-    assert (looking.lookout.queue, looking.lookout.stretch) == (Queue(1000, 0), 40)
+    assert (looking.lookout.queue, looking.lookout.stretch) == (QueueState(1000, 0), 40)
 
 
 @pytest.mark.parametrize(("random", "after"), [(0.0, 0.5), (0.5, 1), (1.0, 1.5)])
@@ -378,23 +379,23 @@ def test_who_goes_on_to_see_nothing_looks_less_and_less_often() -> None:
 
 def test_what_another_sees_after_one_has_joined_spares_it_the_first_look() -> None:
     looking = Looking()
-    assert looking.lookout.told(FULL, Queue(500, 7), since=999.9) is False
+    assert looking.lookout.told(FULL, QueueState(500, 7), since=999.9) is False
     assert (looking.lookout.queue, looking.next) == (None, 1)
-    assert looking.lookout.told(FULL, Queue(500, 7), since=1000.5) is True
-    assert (looking.lookout.place, looking.lookout.stretch, looking.next) == (500, 20, 50.5)
+    assert looking.lookout.told(FULL, QueueState(500, 7), since=1000.5) is True
+    assert (looking.lookout.position, looking.lookout.stretch, looking.next) == (500, 20, 50.5)
     # Only the first: each looks in its turn.
-    assert looking.lookout.told(FULL, Queue(500, 7), since=1000.6) is False
+    assert looking.lookout.told(FULL, QueueState(500, 7), since=1000.6) is False
 
 
 def test_who_is_told_also_knows_when_the_next_entry_expires() -> None:
     looking = Looking(interval=3600)
     looking.later(1)
-    assert looking.lookout.told(seen(expires_in=0.7), Queue(2, 7), since=1000.5) is True
+    assert looking.lookout.told(seen(expires_in=0.7), QueueState(2, 7), since=1000.5) is True
     assert looking.next == pytest.approx(0.7 - 0.5 + 0.05 * 2)
 
 
-def test_who_has_seen_the_line_itself_need_not_be_told() -> None:
+def test_who_has_seen_the_queue_itself_need_not_be_told() -> None:
     looking = Looking()
     looking.look(waiting=7)
-    assert looking.lookout.told(FULL, Queue(500, 7), since=1001) is False
-    assert looking.lookout.place == 7
+    assert looking.lookout.told(FULL, QueueState(500, 7), since=1001) is False
+    assert looking.lookout.position == 7

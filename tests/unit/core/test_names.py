@@ -11,16 +11,16 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import (
-    ALL_LINES,
+    ALL_QUEUES,
     campaign_subject,
     check_collective,
     check_label,
     check_name,
     check_subject,
     governor_name,
-    line_name,
-    line_subject,
     owner_of,
+    queue_stream_name,
+    queue_subject,
     split_owner,
     stream_name,
     whose,
@@ -32,7 +32,7 @@ def test_good_names(name: str) -> None:
     assert check_name(name) == name
     assert stream_name(name) == f"GOVERNOR_{name}"
     assert governor_name(stream_name(name)) == name
-    assert line_name(name) == f"GOVLINE_{name}"
+    assert queue_stream_name(name) == f"GOVQUEUE_{name}"
 
 
 FORBIDDEN = "must be printable, without blanks, dots, slashes, backslashes and the wildcards * and >"
@@ -57,7 +57,7 @@ FORBIDDEN = "must be printable, without blanks, dots, slashes, backslashes and t
     ],
 )
 def test_bad_names(name: str, sentence: str) -> None:
-    for refused in (check_name, stream_name, campaign_subject, line_name, line_subject):
+    for refused in (check_name, stream_name, campaign_subject, queue_stream_name, queue_subject):
         with pytest.raises(InvalidValue) as caught:
             refused(name)
         assert str(caught.value) == sentence
@@ -72,13 +72,13 @@ def test_a_collective_is_checked_as_a_name_is() -> None:
 def test_subjects() -> None:
     assert campaign_subject("cron") == "$GOVERNOR.campaign.cron"
     assert campaign_subject("cron", "mcollective") == "mcollective.governor.cron"
-    assert line_subject("cron") == "$GOVERNOR.line.cron"
+    assert queue_subject("cron") == "$GOVERNOR.queue.cron"
 
 
-def test_a_line_is_not_taken_for_a_governor_and_all_lines_are_told_apart_from_campaigns() -> None:
-    assert governor_name(line_name("cron")) is None
-    assert ALL_LINES == "$GOVERNOR.line.*"
-    assert len(line_name("x" * 246)) <= len(stream_name("x" * 246)) == 255
+def test_a_queue_is_not_taken_for_a_governor_and_all_lines_are_told_apart_from_campaigns() -> None:
+    assert governor_name(queue_stream_name("cron")) is None
+    assert ALL_QUEUES == "$GOVERNOR.queue.*"
+    assert len(queue_stream_name("x" * 246)) <= len(stream_name("x" * 246)) == 255
 
 
 @pytest.mark.parametrize("subject", ["a", "a.b", "$GOVERNOR.campaign.x", "ä.b-c_d"])

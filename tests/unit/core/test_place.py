@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A place in the line: what is asked for it, and what becomes of each chance that is handed out to it."""
+"""A place in the queue: what is asked for it, and what becomes of each wake-up that is handed out to it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
     FakeTime,
-    LineNats,
     Outcome,
+    QueueNats,
     a_state,
     governor,
 )
 
-PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVLINE_g.line"
+PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVQUEUE_g.queue"
 FIRST, SECOND, THIRD = "$JS.ACK.1", "$JS.ACK.2", "$JS.ACK.3"
 ACK, NAK, WORKING = b"+ACK", b"-NAK", b"+WPI"
 
 
 class Waiter:
-    """One that was refused and has joined the line; it gets its first chance after a second.
+    """One that was refused and has joined the queue; it gets its first wake-up after a second.
 
     ``tries`` are what its tries then come to.
     """
 
     def __init__(self, *tries: Outcome) -> None:
-        self.time, self.nats = FakeTime(), LineNats()
+        self.time, self.nats = FakeTime(), QueueNats()
         self.stack = FakeStack(None, *tries, state=a_state(2))
         self.time.at(1001, self.nats.send)
 
@@ -71,12 +71,12 @@ class Waiter:
 
     @property
     def settled(self) -> list[tuple[str, bytes]]:
-        """What was told of which chance in the end."""
+        """What was told of which wake-up in the end."""
         return [each for each in self.told if each[1] != WORKING]
 
     @property
     def told(self) -> list[tuple[str, bytes]]:
-        """What was told of which chance."""
+        """What was told of which wake-up."""
         return [each for each in self.nats.published if each[0].startswith("$JS.ACK.")]
 
 
@@ -84,11 +84,11 @@ def test_what_is_asked_for_a_place() -> None:
     waiter = Waiter(5)
     waiter.start()
     month, beat = 30 * 24 * 3600 * 10**9, 4 * 10**9
-    asked = {"batch": 1, "expires": month, "idle_heartbeat": beat, "group": "line", "priority": 5}
+    asked = {"batch": 1, "expires": month, "idle_heartbeat": beat, "group": "queue", "priority": 5}
     assert waiter.pulls == [asked]
 
 
-def test_a_chance_that_led_to_a_slot_is_acknowledged_and_the_place_given_up() -> None:
+def test_a_wake_up_that_led_to_a_slot_is_acknowledged_and_the_place_given_up() -> None:
     waiter = Waiter(5)
     assert waiter.start() == 5
     assert [subject for subject, _payload in waiter.nats.published] == [PULL, FIRST, FIRST]
@@ -96,8 +96,8 @@ def test_a_chance_that_led_to_a_slot_is_acknowledged_and_the_place_given_up() ->
     assert waiter.nats.receive is None
 
 
-def test_a_chance_is_settled_only_when_its_try_has_ended() -> None:
-    """Who dies in between leaves it to the next in line."""
+def test_a_wake_up_is_settled_only_when_its_try_has_ended() -> None:
+    """Who dies in between leaves it to the next in queue."""
     settled_before = []
 
     async def entering() -> Optional[int]:
@@ -122,7 +122,7 @@ def test_who_was_called_in_vain_goes_before_those_who_were_not_called() -> None:
     assert again == [{**normal, "priority": 0}] * 2
 
 
-def test_when_time_is_up_a_chance_goes_on_to_the_next() -> None:
+def test_when_time_is_up_a_wake_up_goes_on_to_the_next() -> None:
     async def slow() -> Optional[int]:
         waiter.time.now += 3
         return None
@@ -132,7 +132,7 @@ def test_when_time_is_up_a_chance_goes_on_to_the_next() -> None:
     assert (waiter.settled, len(waiter.pulls), waiter.nats.receive) == ([(FIRST, NAK)], 1, None)
 
 
-def test_a_chance_of_one_who_is_cancelled_goes_on_to_the_next() -> None:
+def test_a_wake_up_of_one_who_is_cancelled_goes_on_to_the_next() -> None:
     async def trying() -> Optional[int]:
         await waiter.hang()
         return None
@@ -142,14 +142,14 @@ def test_a_chance_of_one_who_is_cancelled_goes_on_to_the_next() -> None:
     assert (waiter.settled, len(waiter.pulls), waiter.nats.receive) == ([(FIRST, NAK)], 1, None)
 
 
-def test_a_chance_of_one_who_is_told_no_goes_on_to_the_next() -> None:
+def test_a_wake_up_of_one_who_is_told_no_goes_on_to_the_next() -> None:
     waiter = Waiter(PermissionRefused("no"))
     with pytest.raises(PermissionRefused):
         waiter.start()
     assert (waiter.settled, waiter.nats.receive) == ([(FIRST, NAK)], None)
 
 
-def test_who_is_cancelled_in_the_line_gives_up_the_place() -> None:
+def test_who_is_cancelled_in_the_queue_gives_up_the_place() -> None:
     waiter = Waiter()
     waiter.time.at(1000.5, waiter.hang)
     waiter.cancelled()
@@ -176,7 +176,7 @@ def test_chances_that_come_too_late_go_on_to_the_next(outcome: Outcome, verdict:
     assert waiter.settled == [(FIRST, verdict), (SECOND, NAK), (THIRD, NAK)]
 
 
-def test_a_chance_that_comes_during_a_try_without_one_is_used_when_the_try_is_refused() -> None:
+def test_a_wake_up_that_comes_during_a_try_without_one_is_used_when_the_try_is_refused() -> None:
     async def meanwhile() -> Optional[int]:
         await waiter.nats.send()
         return None
@@ -188,18 +188,18 @@ def test_a_chance_that_comes_during_a_try_without_one_is_used_when_the_try_is_re
     assert waiter.settled == [(FIRST, ACK), (SECOND, ACK)]
 
 
-def test_a_chance_behind_the_end_of_the_line_goes_on_to_the_next() -> None:
-    async def end_and_chance() -> None:
+def test_a_wake_up_behind_the_end_of_the_queue_goes_on_to_the_next() -> None:
+    async def end_and_wake_up() -> None:
         await waiter.nats.send("409")
         await waiter.nats.send()
 
     waiter = Waiter(None, None)
-    waiter.time.at(1002, end_and_chance)
+    waiter.time.at(1002, end_and_wake_up)
     waiter.start(timeout=2.5)
     assert waiter.settled == [(FIRST, ACK), (SECOND, NAK)]
 
 
-class Breaking(LineNats):
+class Breaking(QueueNats):
     """Once ``broken``, nothing can be published."""
 
     def __init__(self) -> None:
@@ -223,7 +223,7 @@ def breaking(nats: Breaking, error: Exception, outcome: Outcome) -> Outcome:
     return act
 
 
-def test_a_connection_that_is_closed_while_a_chance_is_in_hand() -> None:
+def test_a_connection_that_is_closed_while_a_wake_up_is_in_hand() -> None:
     time, nats = FakeTime(), Breaking()
     time.at(1001, nats.send)
     stack = FakeStack(None, breaking(nats, ConnectionClosedError(), None), None, 3, state=a_state(2))
@@ -238,7 +238,7 @@ def test_a_join_that_fails_halfway_leaves_no_subscription() -> None:
     assert nats.receive is None
 
 
-def test_leaving_ends_the_subscription_also_when_the_chance_cannot_be_settled() -> None:
+def test_leaving_ends_the_subscription_also_when_the_wake_up_cannot_be_settled() -> None:
     time, nats = FakeTime(), Breaking()
     time.at(1001, nats.send)
     stack = FakeStack(None, breaking(nats, OutboundBufferLimitError(), 5), state=a_state(2))

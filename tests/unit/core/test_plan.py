@@ -15,7 +15,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.config imp
     Desired,
     GovernorConfig,
     Plan,
-    plan,
+    QueueIs,
+    plan_change,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NotAGovernor
 
@@ -26,7 +27,7 @@ CRON = GovernorConfig(
     replicas=1,
     subject="$GOVERNOR.campaign.cron",
     description="Concurrency Governor cron",
-    line=True,
+    queue="ready",
 )
 
 
@@ -35,7 +36,7 @@ def config(**differences: Any) -> GovernorConfig:
 
 
 def planned(current: Optional[GovernorConfig], desired: Desired, name: str = "cron") -> Plan:
-    return plan(name, current, desired, "nats1:4222")
+    return plan_change(name, current, desired, "nats1:4222")
 
 
 def test_creation_with_defaults() -> None:
@@ -48,20 +49,14 @@ def test_creation_with_defaults() -> None:
             Change("replicas", None, 1),
             Change("subject", None, "$GOVERNOR.campaign.cron"),
             Change("description", None, "Concurrency Governor cron"),
-            Change("line", None, True),
+            Change("queue", None, "ready"),
         ),
     )
 
 
 def test_creation_with_everything_given() -> None:
-    given: dict[str, Any] = {
-        "max_age": 0,
-        "replicas": 3,
-        "subject": "c.governor.cron",
-        "description": "",
-        "line": False,
-    }
-    desired, after = Desired(limit=1, **given), config(limit=1, **given)
+    given: dict[str, Any] = {"max_age": 0, "replicas": 3, "subject": "c.governor.cron", "description": ""}
+    desired, after = Desired(limit=1, queue=False, **given), config(limit=1, queue="absent", **given)
     assert planned(None, desired).after == after
 
 
@@ -116,29 +111,29 @@ def test_only_what_differs_is_a_change() -> None:
     assert result.changes == (Change("max_age", 300.0, 60.0), Change("replicas", 1, 3))
 
 
-@pytest.mark.parametrize("line", [True, False])
-def test_a_line_that_nothing_is_said_of_stays_as_it_is(line: bool) -> None:
+@pytest.mark.parametrize("queue", ["ready", "absent"])
+def test_a_queue_that_nothing_is_said_of_stays_as_it_is(queue: QueueIs) -> None:
     """As every other option: one that was taken away is not given back, and Choria's governors get none unasked."""
-    current, after = config(line=line), config(line=line, limit=2)
+    current, after = config(queue=queue), config(queue=queue, limit=2)
     assert planned(current, Desired(limit=2)) == Plan(current, after, (Change("limit", 5, 2),))
 
 
 @pytest.mark.parametrize("asked_for", [None, True])
-def test_a_line_that_is_not_in_order_is_mended_also_unasked(asked_for: Optional[bool]) -> None:
-    broken = config(line=None)
-    assert planned(broken, Desired(line=asked_for)) == Plan(broken, CRON, (Change("line", None, True),))
+def test_a_queue_that_is_not_in_order_is_mended_also_unasked(asked_for: Optional[bool]) -> None:
+    broken = config(queue="broken")
+    assert planned(broken, Desired(queue=asked_for)) == Plan(broken, CRON, (Change("queue", "broken", "ready"),))
 
 
-def test_a_line_that_is_not_in_order_can_be_taken_away() -> None:
-    broken, after = config(line=None), config(line=False)
-    assert planned(broken, Desired(line=False)) == Plan(broken, after, (Change("line", None, False),))
+def test_a_queue_that_is_not_in_order_can_be_taken_away() -> None:
+    broken, after = config(queue="broken"), config(queue="absent")
+    assert planned(broken, Desired(queue=False)) == Plan(broken, after, (Change("queue", "broken", "absent"),))
 
 
 @pytest.mark.parametrize("seconds", [102 * 0.001, 0.1 + 0.2, 1 / 3, 2**30 / 3, 1e9 + 0.1])
 def test_a_max_age_that_was_applied_is_no_change_any_more(seconds: float) -> None:
     """The server counts nanoseconds, and a float may lie beside them: 102 times 0.001 is not 0.102."""
     applied = planned(CRON, Desired(max_age=seconds)).after
-    stored = replace(GovernorConfig.from_stream(applied.to_stream()), line=True)
+    stored = replace(GovernorConfig.from_stream(applied.to_stream()), queue="ready")
     assert stored == applied
     assert planned(stored, Desired(max_age=seconds)).changes == ()
 
@@ -205,7 +200,7 @@ def test_a_stream_that_omits_what_is_empty() -> None:
     stream = CRON.to_stream()
     for field in ("description", "max_age", "num_replicas"):
         del stream[field]
-    assert GovernorConfig.from_stream(stream) == config(description="", max_age=0, line=None)
+    assert GovernorConfig.from_stream(stream) == config(description="", max_age=0, queue="unknown")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class Removing(FakeStack):
         self.calls = 0
         self.again: list[bool] = []
 
-    async def give_back(self, _seq: int, _token: str, again: bool = False) -> bool:
+    async def finish(self, _seq: int, _token: str, again: bool = False) -> bool:
         self.calls += 1
         self.again.append(again)
         outcome = self.removals.pop(0)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Removing an entry, when answers get lost on the way: what was done is told as it is, to the line, too."""
+"""Removing an entry, when answers get lost on the way: what was done is told as it is, to the queue, too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Optional, cast
 import pytest
 from nats.errors import ConnectionClosedError
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired, plan_change
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     EntryGone,
@@ -55,7 +55,9 @@ def told_by(*replicas: dict[str, Any]) -> dict[str, Any]:
     """The state of a governor, from a leader that has these replicas."""
     state = {"messages": 1, "last_seq": 4, "first_ts": "2026-03-01T12:00:00Z", "last_ts": "2026-03-01T12:00:00Z"}
     return {
-        "config": plan("g", None, Desired(limit=1, max_age=60.0, replicas=len(replicas) + 1), "").after.to_stream(),
+        "config": plan_change(
+            "g", None, Desired(limit=1, max_age=60.0, replicas=len(replicas) + 1), ""
+        ).after.to_stream(),
         "state": state,
         "created": "2026-03-01T12:00:00Z",
         "ts": "2026-03-01T12:00:00Z",
@@ -83,16 +85,16 @@ def remove(*script: tuple[str, Any], nats: Optional[FakeNats] = None) -> Optiona
             raise NotOwner("not mine")
 
     js = Scripted(*script, nats=nats)
-    found = asyncio.run(Stack("g", js).remove(4, check))
+    found = asyncio.run(Stack("g", js).delete(4, check))
     assert cast("Any", js).script == []
     return found.holder if found else None
 
 
-def chances(*script: tuple[str, Any]) -> int:
+def wake_ups(*script: tuple[str, Any]) -> int:
     """How many were raised by the removal."""
     nats = FakeNats()
     remove(*script, nats=nats)
-    assert {subject for subject, _payload in nats.published} <= {"$GOVERNOR.line.g"}
+    assert {subject for subject, _payload in nats.published} <= {"$GOVERNOR.queue.g"}
     return len(nats.published)
 
 
@@ -178,28 +180,28 @@ def test_a_removal_that_was_not_sent_has_removed_nothing() -> None:
     assert remove((READ, MINE), (DELETE, NotSent("lost")), (READ, EntryGone("gone")), ALONE) is None
 
 
-def test_a_removal_raises_one_chance() -> None:
-    assert chances((READ, MINE), (DELETE, {"success": True})) == 1
+def test_a_removal_sends_one_wake_up() -> None:
+    assert wake_ups((READ, MINE), (DELETE, {"success": True})) == 1
 
 
-def test_a_removal_raises_one_chance_also_when_answers_got_lost() -> None:
-    assert chances((READ, MINE), (DELETE, NoVerdict("lost")), (READ, EntryGone("gone")), ALONE) == 1
-    assert chances((READ, MINE), (DELETE, NoVerdict("lost")), (READ, MINE), (DELETE, {"success": True})) == 1
+def test_a_removal_sends_one_wake_up_also_when_answers_got_lost() -> None:
+    assert wake_ups((READ, MINE), (DELETE, NoVerdict("lost")), (READ, EntryGone("gone")), ALONE) == 1
+    assert wake_ups((READ, MINE), (DELETE, NoVerdict("lost")), (READ, MINE), (DELETE, {"success": True})) == 1
 
 
-def test_a_removal_that_found_nothing_raises_no_chance() -> None:
-    assert chances((READ, EntryGone("gone")), ALONE) == 0
-    assert chances((READ, MINE), (DELETE, EntryGone("gone"))) == 0
+def test_a_removal_that_found_nothing_wakes_nobody() -> None:
+    assert wake_ups((READ, EntryGone("gone")), ALONE) == 0
+    assert wake_ups((READ, MINE), (DELETE, EntryGone("gone"))) == 0
 
 
-def test_a_removal_that_was_refused_raises_no_chance() -> None:
+def test_a_removal_that_was_refused_wakes_nobody() -> None:
     nats = FakeNats()
     with pytest.raises(NotOwner):
         remove((READ, ANOTHERS), NEAR, (READ, ANOTHERS), nats=nats)
     assert nats.published == []
 
 
-def test_a_chance_that_cannot_be_raised_does_not_spoil_the_removal() -> None:
+def test_a_wake_up_that_cannot_be_sent_does_not_spoil_the_removal() -> None:
     class Closed(FakeNats):
         async def publish(self, *_message: Any, **_more: Any) -> None:
             raise ConnectionClosedError
@@ -210,7 +212,7 @@ def test_a_chance_that_cannot_be_raised_does_not_spoil_the_removal() -> None:
 def given_back(*script: tuple[str, Any], seq: int = UNIQUE_FROM, version: tuple[int, int, int] = (2, 11, 0)) -> bool:
     nats = FakeNats(version)
     js = Scripted(*script, nats=nats)
-    done = asyncio.run(Stack("g", js).give_back(seq, "mine"))
+    done = asyncio.run(Stack("g", js).finish(seq, "mine"))
     assert cast("Any", js).script == []
     assert len(nats.published) == done
     return done
@@ -233,20 +235,20 @@ def test_what_was_not_sent_has_given_nothing_back() -> None:
 
 
 @pytest.mark.parametrize("then", [{"success": True}, EntryGone("gone")])
-def test_a_release_that_is_cancelled_is_done_once_more_and_tells_the_line(then: Any) -> None:
+def test_a_release_that_is_cancelled_is_done_once_more_and_tells_the_queue(then: Any) -> None:
     """The first request may have removed the entry or not: either way the slot is free now."""
     nats = FakeNats()
     for seq, reading in ((UNIQUE_FROM, []), (4, [(READ, MINE)])):
         js = Scripted(*reading, (DELETE, asyncio.CancelledError()), *reading, (DELETE, then), nats=nats)
         with pytest.raises(asyncio.CancelledError):
-            asyncio.run(Stack("g", js).give_back(seq, "mine"))
+            asyncio.run(Stack("g", js).finish(seq, "mine"))
         assert cast("Any", js).script == []
-    assert nats.count("$GOVERNOR.line.g") == 2
+    assert nats.count("$GOVERNOR.queue.g") == 2
 
 
 def test_what_is_gone_after_a_try_without_an_answer_is_given_back() -> None:
     js = Scripted((DELETE, EntryGone("gone")))
-    assert asyncio.run(Stack("g", js).give_back(UNIQUE_FROM, "mine", again=True)) is True
+    assert asyncio.run(Stack("g", js).finish(UNIQUE_FROM, "mine", again=True)) is True
 
 
 def test_any_other_sequence_is_read_before_it_is_given_back() -> None:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Places in a line over one connection: who listens to whether it is still there, and who learns that it is not."""
+"""Places in a queue over one connection: who listens to whether it is still there, and who learns that it is not."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import PlaceLost
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line
 from ansible_collections.jetstream.governor.plugins.module_utils.core.place import Place
-from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime, LineNats
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime, QueueNats
 
-PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVLINE_g.line"
+PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVQUEUE_g.queue"
 
 
 class Queueing:
-    """Places in the line of governor ``g`` over one connection, on a clock of their own."""
+    """Places in the queue of governor ``g`` over one connection, on a clock of their own."""
 
     def __init__(self) -> None:
-        self.time, self.nats = FakeTime(), LineNats()
+        self.time, self.nats = FakeTime(), QueueNats()
         connection: Any = self.nats
-        self._line = Line("g", JetStream(nc=connection, timing=self.time.timing))
+        self._queue = Queue("g", JetStream(nc=connection, timing=self.time.timing))
 
     async def joined(self, count: int) -> list[Place]:
-        places = [Place(self._line) for _each in range(count)]
+        places = [Place(self._queue) for _each in range(count)]
         for each in places:
             await each.join()
         return places
@@ -43,7 +43,7 @@ class Queueing:
 
 async def ends(place: Place) -> None:
     with pytest.raises(PlaceLost):
-        await place.chance(60)
+        await place.woken(60)
 
 
 def test_five_of_them_listen() -> None:
@@ -79,7 +79,7 @@ def test_who_does_not_listen_does_not_mind_silence() -> None:
     async def body() -> None:
         queueing = Queueing()
         places = await queueing.joined(8)
-        assert await places[7].chance(60) is False
+        assert await places[7].woken(60) is False
 
     asyncio.run(body())
 
@@ -88,7 +88,7 @@ def test_what_one_hears_too_little_of_is_lost_to_all() -> None:
     async def body() -> None:
         queueing = Queueing()
         places = await queueing.joined(8)
-        waiting = asyncio.ensure_future(places[7].chance_before(asyncio.get_running_loop().create_future()))
+        waiting = asyncio.ensure_future(places[7].woken_before(asyncio.get_running_loop().create_future()))
         await ends(places[0])
         assert queueing.time.now == 1009
         with pytest.raises(PlaceLost):
@@ -109,6 +109,6 @@ def test_who_joins_again_has_nothing_to_do_with_the_places_that_are_gone() -> No
         await ends(places[0])
         [anew] = await queueing.joined(1)
         assert queueing.listening[6:] == [True]
-        assert await anew.chance(5) is False
+        assert await anew.woken(5) is False
 
     asyncio.run(body())

@@ -23,7 +23,7 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption im
 
 
 class HoldWithoutServer:
-    def leave(self, _interruptions: Interruptions) -> bool:
+    def release(self, _interruptions: Interruptions) -> bool:
         raise NoVerdict("Could not connect to nats://u:secret@h:4222.")
 
     def facts(self) -> dict[str, Any]:
@@ -34,10 +34,10 @@ def test_a_slot_that_could_not_be_given_back(monkeypatch: pytest.MonkeyPatch) ->
     warnings: list[str] = []
     monkeypatch.setattr(governed.display, "warning", warnings.append)
     options = {"release": "always", "on_lost": "fail"}
-    under = governed._Under(cast(Hold, HoldWithoutServer()), options, Interruptions())
+    under = governed.WorkUnderSlot(cast(Hold, HoldWithoutServer()), options, Interruptions())
     result = under.run(lambda: {"rc": 0})
     assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "released": False}}
-    assert warnings == ["The slot could not be given back; max_age ends it. Could not connect to nats://***@h:4222."]
+    assert warnings == ["The slot could not be released; max_age ends it. Could not connect to nats://***@h:4222."]
 
 
 def an_action(**task: Any) -> governed.ActionModule:
@@ -82,7 +82,7 @@ class HoldThatRaises:
     def facts(self) -> dict[str, Any]:
         return {"governor": "g", "seq": None, "attempts": None}
 
-    def enter(self, _interruptions: Interruptions) -> None:
+    def acquire(self, _interruptions: Interruptions) -> None:
         raise self._exc
 
     def look(self) -> None:
@@ -134,13 +134,13 @@ def test_an_exception_tells_of_the_slot_as_it_is_in_the_end() -> None:
 class HoldThatTells:
     """Of how it ended."""
 
-    request = SimpleNamespace(tell_more=lambda _line: None)
+    request = SimpleNamespace(tell_more=lambda _queue: None)
     is_kept_by_another = False
 
     def __init__(self) -> None:
         self.ended = ""
 
-    def leave(self, _interruptions: Interruptions) -> bool:
+    def release(self, _interruptions: Interruptions) -> bool:
         self.ended = "left"
         return True
 
@@ -162,5 +162,5 @@ def test_a_task_that_calls_itself_off_has_not_failed(exc: Exception, ended: str)
         raise exc
 
     with pytest.raises(type(exc)):
-        governed._Under(cast(Hold, hold), {"release": "on_success"}, Interruptions()).run(work)
+        governed.WorkUnderSlot(cast(Hold, hold), {"release": "on_success"}, Interruptions()).run(work)
     assert hold.ended == ended

@@ -21,8 +21,8 @@ from ansible_collections.jetstream.governor.plugins.action import governed as go
 from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
 from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, campaign, connection
 from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
@@ -194,7 +194,7 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
     )
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
-    assert set(documented) == {*held, "holders", "removed"} - {"changed", "diff"}
+    assert set(documented) == {*held, "holders", "released", "evicted"} - {"changed", "diff"}
     assert set(documented["slot"]["contains"]) == set(held["slot"])
 
 

@@ -13,6 +13,7 @@ from typing import Any, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils import governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import QueueIs
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     GovernorError,
     InUse,
@@ -21,21 +22,21 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     UnknownGovernor,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line, Queue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue, QueueState
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state
 
 UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
 """What is asked of this ends in an error: the tests would notice."""
 
-NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "line"])
+NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "queue"])
 CONFIG = {
     "limit": 2,
     "max_age": 60.0,
     "replicas": 1,
     "subject": "$GOVERNOR.campaign.g",
     "description": "Concurrency Governor g",
-    "line": True,
+    "queue": "ready",
 }
 
 
@@ -43,22 +44,22 @@ def params(**given: Any) -> dict[str, Any]:
     return {"name": "g", "force": False, **NOTHING, **given}
 
 
-def a_line(waiting: Optional[int] = 0) -> Line:
+def a_queue(waiting: Optional[int] = 0) -> Queue:
     """With so many in it; None: there is none."""
 
-    async def queue() -> Optional[Queue]:
-        return None if waiting is None else Queue(waiting, served=0)
+    async def state() -> Optional[QueueState]:
+        return None if waiting is None else QueueState(waiting, served=0)
 
-    return cast(Line, SimpleNamespace(queue=queue))
+    return cast(Queue, SimpleNamespace(state=state))
 
 
 def left_over(monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
-    """Whether a governor that is absent has left a line."""
+    """Whether a governor that is absent has left a queue."""
 
-    async def exists(_line: Line) -> bool:
+    async def exists(_queue: Queue) -> bool:
         return is_there
 
-    monkeypatch.setattr(Line, "exists", exists)
+    monkeypatch.setattr(Queue, "exists", exists)
 
 
 def existing(monkeypatch: pytest.MonkeyPatch, *found: Manager) -> None:
@@ -85,8 +86,10 @@ def a_manager(name: str = "g", active: int = 0, version: tuple[int, int, int] = 
     server = SimpleNamespace(major=version[0], minor=version[1], patch=version[2])
     state = a_state(active=active)
     named = replace(state, config=replace(state.config, name=name))
-    manager = Manager(JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named, has_line=True)
-    manager.line = a_line()
+    manager = Manager(
+        JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named, queue_is="ready"
+    )
+    manager.queue = a_queue()
     return manager
 
 
@@ -175,7 +178,7 @@ ONE_TO_COME = (
 )
 
 
-@pytest.mark.parametrize("given", [{"limit": 5}, {"max_age": "1h"}, {"description": "x", "line": False}, {}])
+@pytest.mark.parametrize("given", [{"limit": 5}, {"max_age": "1h"}, {"description": "x", "queue": False}, {}])
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
@@ -183,11 +186,12 @@ def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     warnings = to_come(monkeypatch)
     js = JetStream(nc=cast("Any", FakeNats()))
     result = asyncio.run(governors.present(js, params(**given), check_mode=True, warn=warnings.append))
-    settings = {**given, "max_age": 3600.0} if "max_age" in given else given
+    told = {"max_age": 3600.0, "queue": "absent"}
+    settings = {option: told.get(option, value) for option, value in given.items()}
     assert result["changed"] is bool(given)
     assert result["changes"] == [{"option": option, "before": None, "after": each} for option, each in settings.items()]
     assert result["diff"] == {"before": {}, "after": settings}
-    assert result["governor"] == one_to_come(**{**dict.fromkeys(CONFIG), **settings})
+    assert result["governor"] == one_to_come(**{**dict.fromkeys(CONFIG), "queue": "unknown", **settings})
     assert warnings == [ONE_TO_COME]
 
 
@@ -224,34 +228,34 @@ def test_check_mode_foretells_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert foretold((2, 9, 10), limit=1, force=True)["governor"]["over_limit"] is True
 
 
-def test_a_line_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not there, or not in order, or not wanted."""
     for found, asked_for, comes in (
-        (False, True, True),
-        (None, True, True),
-        (None, None, True),
-        (True, False, False),
-        (None, False, False),
+        ("absent", True, "ready"),
+        ("broken", True, "ready"),
+        ("broken", None, "ready"),
+        ("ready", False, "absent"),
+        ("broken", False, "absent"),
     ):
         manager = a_manager()
-        manager.has_line = found
+        manager.queue_is = cast(QueueIs, found)
         existing(monkeypatch, manager)
-        result = foretold(line=asked_for)
-        assert result["changes"] == [{"option": "line", "before": found, "after": comes}]
-        assert result["governor"]["line"] is comes
+        result = foretold(queue=asked_for)
+        assert result["changes"] == [{"option": "queue", "before": found, "after": comes}]
+        assert result["governor"]["queue"] == comes
 
 
-@pytest.mark.parametrize("line", [True, False])
-def test_a_line_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, line: bool) -> None:
+@pytest.mark.parametrize("queue", ["ready", "absent"])
+def test_a_queue_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, queue: QueueIs) -> None:
     manager = a_manager()
-    manager.has_line = line
+    manager.queue_is = queue
     existing(monkeypatch, manager)
     result = foretold(limit=5)
     assert result["changes"] == [{"option": "limit", "before": 2, "after": 5}]
-    assert result["governor"]["line"] is line
+    assert result["governor"]["queue"] == queue
 
 
-def test_a_line_that_is_left_over_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_is_left_over_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A deletion was cut short."""
     existing(monkeypatch)
     left_over(monkeypatch, True)
@@ -303,39 +307,40 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("has_line", "active", "waiting", "told"),
+    ("queue_is", "active", "waiting", "told"),
     [
-        (True, 2, 7, {"line": True, "waiting": 7}),
-        (True, 1, 7, {"line": True, "waiting": 0}),
-        (None, 1, 7, {"line": True, "waiting": 7}),
-        (None, 2, None, {"line": False, "waiting": None}),
-        (False, 2, 7, {"line": False, "waiting": None}),
+        ("ready", 2, 7, {"queue": "ready", "waiting": 7}),
+        ("ready", 1, 7, {"queue": "ready", "waiting": 0}),
+        ("unknown", 1, 7, {"queue": "ready", "waiting": 7}),
+        ("unknown", 2, None, {"queue": "absent", "waiting": None}),
+        ("absent", 2, 7, {"queue": "absent", "waiting": None}),
+        ("ready", 2, None, {"queue": "broken", "waiting": None}),
     ],
 )
 def test_how_many_wait(
     monkeypatch: pytest.MonkeyPatch,
-    has_line: Optional[bool],
+    queue_is: QueueIs,
     active: int,
     waiting: Optional[int],
     told: dict[str, Any],
 ) -> None:
-    """The list tells which have a line; it is asked where nobody has looked, and where the governor is full."""
+    """The list tells which have a queue; it is asked where nobody has looked, and where the governor is full."""
     manager = a_manager(active=active)
-    manager.has_line, manager.line = has_line, a_line(waiting)
+    manager.queue_is, manager.queue = queue_is, a_queue(waiting)
     existing(monkeypatch, manager)
     [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
     assert {key: described[key] for key in told} == told
 
 
 def test_how_many_wait_where_it_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def queue() -> Optional[Queue]:
+    async def state() -> Optional[QueueState]:
         raise PermissionRefused("no")
 
     manager = a_manager(active=2)
-    manager.line = cast(Line, SimpleNamespace(queue=queue))
+    manager.queue = cast(Queue, SimpleNamespace(state=state))
     existing(monkeypatch, manager)
     [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
-    assert (described["line"], described["waiting"]) == (True, None)
+    assert (described["queue"], described["waiting"]) == ("unreadable", None)
 
 
 @pytest.mark.parametrize(

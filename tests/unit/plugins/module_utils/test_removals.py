@@ -77,7 +77,7 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
         monkeypatch.setattr(slots, "load_foretold", load)
         monkeypatch.setattr(Stack, "entry", entry)
         monkeypatch.setattr(Stack, "entries", all_entries)
-        monkeypatch.setattr(Stack, "remove", remove_one)
+        monkeypatch.setattr(Stack, "delete", remove_one)
         given = params.get("run_id")
         play = {"run_id": given or "r", "host": "" if given or once else "web01"}
         defaults = {"holder": None, "run_id": None, "seq": None, "interval": None, "backoff": None}
@@ -90,7 +90,7 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
         )
         js = JetStream(nc=cast("Any", None))
         result = asyncio.run(requested(state, module, js))
-        seqs = [each["seq"] for each in result["removed"]]
+        seqs = [each["seq"] for each in result["released" if state is release else "evicted"]]
         assert (result["changed"], result["acquired"]) == (bool(seqs), False)
         assert result["active"] == len(entries) - len(seqs)
         assert removed == ([] if check_mode else seqs)
@@ -212,7 +212,7 @@ def test_a_release_that_finds_nothing_says_who_holds(
 
 
 def test_a_host_that_looks_for_the_slot_of_its_whole_run(remove: Callable[..., Done]) -> None:
-    """run_once when it was taken and not when it is given back, or the other way round."""
+    """run_once when it was taken and not when it is released, or the other way round."""
     whole, host = [held(6, "shop", "r")], [held(2, "web01", "r", "web01")]
     assert remove(release, whole).warnings == [
         "Governor 'g' has no slot of host 'web01' of run 'r', so none was released. Its slots are held by 'shop' (the "
@@ -224,7 +224,7 @@ def test_a_host_that_looks_for_the_slot_of_its_whole_run(remove: Callable[..., D
 @pytest.mark.parametrize(
     ("entries", "given"),
     [
-        # Nobody holds anything, or only others do and nobody was named: given back already, or never taken.
+        # Nobody holds anything, or only others do and nobody was named: released already, or never taken.
         ([], {"holder": "web01"}),
         ([held(4, "web02", "r", "web02"), held(5, "web01", "other", "web01"), held(1, "node1", None)], {}),
         ([held(8, "shop", "other")], {}),

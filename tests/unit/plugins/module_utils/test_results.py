@@ -24,7 +24,7 @@ GOVERNOR = {
     "max_age": 60.0,
     "replicas": 1,
     "description": "Concurrency Governor g",
-    "line": None,
+    "queue": "unknown",
     "active": 2,
     "over_limit": False,
     "last_active": "2026-03-01T12:00:00.000Z",
@@ -57,6 +57,7 @@ def test_a_governor_that_an_earlier_task_would_create() -> None:
     assert governor_to_come("g", Desired(limit=2, description="For databases")) == {
         **dict.fromkeys(GOVERNOR),
         "name": "g",
+        "queue": "unknown",
         "stream": "GOVERNOR_g",
         "limit": 2,
         "description": "For databases",

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import DEFAULT_SERVER, ENVIRONMENT, resolve
 
 FIELDS = {

@@ -88,7 +88,7 @@ def refusal_of(**params: Any) -> str:
 
 
 def acquired(monkeypatch: pytest.MonkeyPatch, request: Request, *entries: Entry) -> dict[str, Any]:
-    """The result of taking a slot in governor ``g``, limit 2, which has these entries."""
+    """The result of acquiring a slot in governor ``g``, limit 2, which has these entries."""
 
     async def find(_stack: Stack, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
         return next((entry for entry in entries if wanted(entry)), None)
@@ -267,13 +267,15 @@ def test_a_slot_of_a_governor_that_is_to_come_is_foretold(monkeypatch: pytest.Mo
     ]
 
 
-@pytest.mark.parametrize("state", [release, evict])
-def test_nothing_is_removed_from_a_governor_that_is_to_come(monkeypatch: pytest.MonkeyPatch, state: Any) -> None:
+@pytest.mark.parametrize(("state", "done"), [(release, "released"), (evict, "evicted")])
+def test_nothing_is_removed_from_a_governor_that_is_to_come(
+    monkeypatch: pytest.MonkeyPatch, state: Any, done: str
+) -> None:
     warnings = missing(monkeypatch)
     assert asyncio.run(state(LACKING, replace(REQUEST, warn=warnings.append))) == {
         "changed": False,
         "acquired": False,
-        "removed": [],
+        done: [],
         "active": 0,
         "limit": None,
         "diff": {"before": {"entries": []}, "after": {"entries": []}},

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A slot around work: what ends the wait, and how long it is tried to give the slot back. No server."""
+"""A slot around work: what ends the wait, and how long it is tried to release the slot. No server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import GIVE_BACK_PATIENCE, JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
@@ -72,7 +72,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_hold() -> Hold:
     settings = Settings(servers=("nats://h",))
-    return Hold(Request("g", "web01", "r/web01", 30, None, None, settings, lambda _line: None, lambda _line: None))
+    return Hold(Request("g", "web01", "r/web01", 30, None, None, settings, lambda _queue: None, lambda _queue: None))
 
 
 @pytest.mark.parametrize("orphaned", [True, False])
@@ -84,7 +84,7 @@ def test_however_often_a_waiter_is_told_to_end_it_is_cancelled_once(
     monkeypatch.setattr(hold, "_campaign", campaign.run)
     monkeypatch.setattr(module, "_orphaned", lambda: orphaned)
     with pytest.raises(Orphaned if orphaned else Interrupted):
-        hold.enter(cast(Interruptions, FakeInterruptions(signals=0 if orphaned else 3)))
+        hold.acquire(cast(Interruptions, FakeInterruptions(signals=0 if orphaned else 3)))
     assert (campaign.cancelled, campaign.taken_back) == (1, True)
 
 
@@ -110,16 +110,16 @@ def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: b
     monkeypatch.setattr(module, "connected", connected)
     hold = a_hold()
     hold.slot = cast(Slot, FakeSlot())
-    return hold.leave(cast(Interruptions, FakeInterruptions(overdue=overdue)))
+    return hold.release(cast(Interruptions, FakeInterruptions(overdue=overdue)))
 
 
 def test_a_slot_is_given_back_when_the_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert GIVE_BACK_PATIENCE == 60
+    assert FINISH_PATIENCE == 60
     assert leaving(monkeypatch, comes_back_after=0.3) is True
 
 
 def test_it_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GIVE_BACK_PATIENCE", 0.2)
+    monkeypatch.setattr(module, "FINISH_PATIENCE", 0.2)
     with pytest.raises(NoVerdict, match=r"^Could not connect\.$"):
         leaving(monkeypatch, comes_back_after=60)
 

@@ -54,34 +54,34 @@ def test_at_work_the_slot_is_given_back_between_the_ends_of_work_and_process(
     done: list[str], number: signal.Signals
 ) -> None:
     with Interruptions() as interruptions:
-        with interruptions.working(lambda: done.append("given back")):
+        with interruptions.working(lambda: done.append("released")):
             comes(number)
-        assert done == ["work ended", "given back", number.name]
+        assert done == ["work ended", "released", number.name]
     assert len(done) == 3
 
 
 def test_also_in_the_midst_of_an_event_loop(done: list[str]) -> None:
-    async def give_back() -> None:
+    async def release() -> None:
         await asyncio.sleep(0)
-        done.append("given back")
+        done.append("released")
 
     async def work() -> None:
         comes(signal.SIGTERM)
         await asyncio.sleep(0)
 
-    with Interruptions() as interruptions, interruptions.working(lambda: asyncio.run(give_back())):
+    with Interruptions() as interruptions, interruptions.working(lambda: asyncio.run(release())):
         asyncio.run(work())
-    assert done == ["work ended", "given back", "SIGTERM"]
+    assert done == ["work ended", "released", "SIGTERM"]
 
 
 def test_more_signals_while_it_is_given_back(done: list[str]) -> None:
-    def give_back() -> None:
+    def release() -> None:
         comes(signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
-        done.append("given back")
+        done.append("released")
 
-    with Interruptions() as interruptions, interruptions.working(give_back):
+    with Interruptions() as interruptions, interruptions.working(release):
         comes(signal.SIGTERM)
-    assert done == ["work ended", "given back", "SIGTERM"]
+    assert done == ["work ended", "released", "SIGTERM"]
 
 
 def test_a_process_that_is_told_to_end_does_not_wait_for_ever(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,22 +106,22 @@ def test_what_goes_wrong_there_hides_no_signal(done: list[str], monkeypatch: pyt
 
 def test_the_alarm_at_work_raises_and_leaves_the_slot_to_the_worker(done: list[str]) -> None:
     with Interruptions() as interruptions:
-        with pytest.raises(TookTooLong), interruptions.working(lambda: done.append("given back")):
+        with pytest.raises(TookTooLong), interruptions.working(lambda: done.append("released")):
             comes(signal.SIGALRM)
         assert done == ["SIGALRM"]
 
 
 def test_work_that_swallows_the_alarm_can_still_be_ended(done: list[str]) -> None:
     """As event loops do with what is raised in a callback."""
-    with Interruptions() as interruptions, interruptions.working(lambda: done.append("given back")):
+    with Interruptions() as interruptions, interruptions.working(lambda: done.append("released")):
         with pytest.raises(TookTooLong):
             comes(signal.SIGALRM)
         comes(signal.SIGTERM)
-    assert done == ["SIGALRM", "work ended", "given back", "SIGTERM"]
+    assert done == ["SIGALRM", "work ended", "released", "SIGTERM"]
 
 
 def test_what_the_work_has_forked_does_not_give_the_slot_back(done: list[str]) -> None:
-    with Interruptions() as interruptions, interruptions.working(lambda: done.append("given back")):
+    with Interruptions() as interruptions, interruptions.working(lambda: done.append("released")):
         child = os.fork()
         if child == 0:
             comes(signal.SIGTERM)
@@ -147,14 +147,14 @@ def test_in_the_wait_it_wakes_the_waiter_and_is_done_in_the_end(
 def test_to_end_is_more_than_the_alarm_that_came_before(done: list[str]) -> None:
     with Interruptions() as interruptions:
         comes(signal.SIGALRM, signal.SIGTERM)
-        with interruptions.working(lambda: done.append("given back")):
+        with interruptions.working(lambda: done.append("released")):
             pass
-    assert done == ["work ended", "given back", "SIGTERM"]
+    assert done == ["work ended", "released", "SIGTERM"]
 
 
 def test_after_the_work_it_is_put_off_to_the_end(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with Interruptions() as interruptions:
-        with interruptions.working(lambda: done.append("given back")):
+        with interruptions.working(lambda: done.append("released")):
             pass
         assert not interruptions.overdue
         comes(signal.SIGTERM, signal.SIGTERM, signal.SIGINT)

@@ -40,7 +40,7 @@ class Server:
 
 class FakeSlot:
     waited = 3.0
-    waited_by = "line"
+    waited_by = "queue"
     attempts = 2
     in_doubt = False
 
@@ -108,8 +108,8 @@ def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: st
 
 def attempt(hold: Hold, works: bool) -> dict[str, Any]:
     """What is told of the slot of one attempt of a task with release: on_success."""
-    hold.enter(CALM)
-    under = governed._Under(hold, {"release": "on_success", "on_lost": "warn"}, CALM)
+    hold.acquire(CALM)
+    under = governed.WorkUnderSlot(hold, {"release": "on_success", "on_lost": "warn"}, CALM)
     slot: dict[str, Any] = under.run(lambda: {"failed": not works})["slot"]
     return slot
 
@@ -117,7 +117,7 @@ def attempt(hold: Hold, works: bool) -> dict[str, Any]:
 def test_a_retry_works_under_the_slot_that_was_kept_and_gives_it_back(server: Server) -> None:
     first, second, third = (attempt(a_hold(), works) for works in (False, False, True))
     assert [(each["seq"], each["released"]) for each in (first, second, third)] == [(1, False), (1, False), (1, True)]
-    assert (first["waited"], first["waited_by"], first["attempts"]) == (3.0, "line", 2)
+    assert (first["waited"], first["waited_by"], first["attempts"]) == (3.0, "queue", 2)
     assert (third["waited"], third["waited_by"], third["attempts"]) == (0.0, None, 0)
     assert third["held"] >= second["held"] >= first["held"], "it is held from the first attempt on"
     assert server.held is None
@@ -138,14 +138,14 @@ def test_a_slot_that_is_gone_meanwhile_is_campaigned_for_anew(server: Server) ->
     attempt(a_hold(), works=False)
     server.held = None
     told = attempt(a_hold(), works=True)
-    assert (told["seq"], told["waited_by"], told["released"]) == (2, "line", True)
+    assert (told["seq"], told["waited_by"], told["released"]) == (2, "queue", True)
 
 
 @pytest.mark.parametrize("other", [{"task": "another"}, {"host": "web02"}])
 def test_another_task_and_another_host_have_no_part_in_it(server: Server, other: dict[str, str]) -> None:
     attempt(a_hold(), works=False)
     with pytest.raises(AssertionError, match="would wait for itself"):
-        a_hold(**other).enter(CALM)
+        a_hold(**other).acquire(CALM)
     assert server.held == 1
 
 
@@ -160,6 +160,6 @@ def test_a_retry_that_does_not_come_to_work_keeps_the_slot_too(server: Server, a
     attempt(a_hold(), works=False)
     server.answers = answers
     with pytest.raises(Interrupted if answers else NoVerdict):
-        a_hold().enter(cast(Interruptions, Interrupting() if answers else CALM))
+        a_hold().acquire(cast(Interruptions, Interrupting() if answers else CALM))
     server.answers = True
     assert attempt(a_hold(), works=True)["seq"] == 1

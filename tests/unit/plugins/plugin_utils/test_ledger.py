@@ -11,9 +11,9 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils.ledger import (
     GOVERNED,
     JOBS,
     SLOT,
+    Address,
     Event,
     Ledger,
-    Place,
 )
 
 RUN = "ctl-1"
@@ -33,8 +33,8 @@ def event(
 def release(
     seq: int, held: float = 3.0, state: str = "released", run_id: Optional[str] = RUN, host: Optional[str] = "h1"
 ) -> Event:
-    removed = [{"seq": seq, "holder": "h1", "run_id": run_id, "host": host, "held": held}]
-    return event(SLOT, {"acquired": False, "removed": removed}, {"state": state})
+    ended = [{"seq": seq, "holder": "h1", "run_id": run_id, "host": host, "held": held}]
+    return event(SLOT, {"acquired": False, state: ended}, {"state": state})
 
 
 def ledger(*events: Event) -> Ledger:
@@ -57,7 +57,7 @@ def test_a_governed_task() -> None:
     slot = {"governor": "up", "holder": "h1", "seq": 1, "waited": 0.0, "held": 75.2, "released": True, "lost": False}
     made = ledger(event(GOVERNED, {"rc": 0, "slot": slot}))
     assert cells(made) == [("up", "h1", "a task", "0.0s", "1m15s")]
-    assert made.to_give_back() == []
+    assert made.leftovers() == []
 
 
 def test_a_governed_task_that_lost_its_slot_and_one_for_another_holder() -> None:
@@ -72,7 +72,7 @@ def test_a_slot_that_a_governed_task_left_on_purpose_is_not_given_back() -> None
     # governor_slot finds that the host has a slot already: it is the same one.
     made.record(event(SLOT, taken(7)))
     assert cells(made) == [("up", "h1", "a task", "0.0s", "2.0s, kept")]
-    assert made.to_give_back() == []
+    assert made.leftovers() == []
     assert not made.is_untold("up", entry(7))
 
 
@@ -102,17 +102,17 @@ def test_what_did_not_get_as_far_as_waiting_is_not_shown() -> None:
 def test_taken_and_released() -> None:
     made = ledger(event(SLOT, taken(3)), event(SLOT, taken(3, changed=False)), release(3, 2.5))
     assert cells(made) == [("up", "h1", "a task", "1.2s", "2.5s")]
-    assert made.to_give_back() == []
+    assert made.leftovers() == []
 
 
 def test_taken_and_evicted() -> None:
-    assert ledger(event(SLOT, taken(3)), release(3, state="evicted")).to_give_back() == []
+    assert ledger(event(SLOT, taken(3)), release(3, state="evicted")).leftovers() == []
 
 
 def test_a_release_counts_for_its_own_slot_alone() -> None:
     made = ledger(event(SLOT, taken(3)), release(4), release(3, run_id="other"), release(3, host="h2"))
     made.record(release(3, state="evicted", run_id=None, host=None))
-    assert [row.seq for row in made.to_give_back()] == [3]
+    assert [row.seq for row in made.leftovers()] == [3]
     assert cells(made)[0][4] == "still held"
 
 
@@ -145,7 +145,7 @@ def test_slots_inside_the_tasks_of_a_governed_one() -> None:
 
 def test_a_slot_with_an_explicit_run_id_is_left_to_whom_it_was_meant_for() -> None:
     made = ledger(event(SLOT, taken(3, run_id="workflow 1"), {"run_id": "workflow 1"}))
-    assert made.to_give_back() == []
+    assert made.leftovers() == []
     assert cells(made)[0][4] == "still held"
     assert not made.is_untold("up", entry(9, "workflow 1//h2"))
 
@@ -163,7 +163,7 @@ def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
 
 
 def test_the_run_may_have_a_second_name() -> None:
-    """Of a job of AWX, whose number plays tell, or a task that has taken a slot."""
+    """Of a job of AWX, whose number plays tell, or a task that has acquired a slot."""
     made = ledger(event(SLOT, taken(3, run_id="awx-7@ctl1")))
     assert made.is_untold("up", entry(1, "awx-7@ctl1/h2/h2"))
     assert made.is_untold("up", entry(1))
@@ -182,8 +182,8 @@ def test_what_no_log_hides_may_be_a_slot() -> None:
     made = ledger(event(SLOT, hidden, {"servers": "nats://a:4222", "password": "secret"}))
     assert made.may_have_more()
     assert made.rows == []
-    assert [place.governor for place in made.places] == ["up"]
-    assert "secret" not in repr(made.places) + repr(made.rows)
+    assert [address.governor for address in made.addresses] == ["up"]
+    assert "secret" not in repr(made.addresses) + repr(made.rows)
     # A governed task that may have left its slot on purpose looks the same at the server.
     made.record(event(GOVERNED, hidden, {"release": "never"}))
     assert not made.may_have_more()
@@ -195,16 +195,16 @@ def test_a_job_in_the_background_is_told_of_when_it_is_collected() -> None:
     made.record(event(JOBS[0], {"ansible_job_id": "j1", "finished": 0}))
     assert made.rows == []
     made.record(event(JOBS[0], taken(5, ansible_job_id="j1", finished=1), host="h2"))
-    assert [(row.seq, row.host) for row in made.to_give_back()] == [(5, "h1")]
+    assert [(row.seq, row.host) for row in made.leftovers()] == [(5, "h1")]
     assert not made.may_have_more()
 
 
 def test_a_place_is_noted_once_with_what_leads_there_and_nothing_else() -> None:
     args = {"governor": "up", "servers": ["nats://a:4222"], "user": "u", "wait_timeout": "1m"}
     first, second = event(SLOT, taken(1), args), event(SLOT, taken(2), args)
-    assert Place.of(first) == Place("up", {"servers": ["nats://a:4222"], "user": "u"}, {})
-    assert len(ledger(first, second).places) == 1
-    assert len(ledger(first, event(SLOT, taken(2), {**args, "user": "v"})).places) == 2
+    assert Address.of(first) == Address("up", {"servers": ["nats://a:4222"], "user": "u"}, {})
+    assert len(ledger(first, second).addresses) == 1
+    assert len(ledger(first, event(SLOT, taken(2), {**args, "user": "v"})).addresses) == 2
 
 
 def test_the_table_is_aligned() -> None:

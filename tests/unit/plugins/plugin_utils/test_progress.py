@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.line import Line, Queue
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue, QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.plugins.plugin_utils.progress import Progress, pauses
@@ -21,12 +21,12 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNat
 
 
 class FakeWaiting:
-    def __init__(self, place: Optional[int], by: str = "line") -> None:
+    def __init__(self, place: Optional[int], by: str = "queue") -> None:
         self.by = by
         self.counts = False
         self._place = place
 
-    def place_in(self, _queue: Queue) -> Optional[int]:
+    def position_in(self, _queue: Queue) -> Optional[int]:
         return self._place
 
 
@@ -35,7 +35,7 @@ def told(
     waiting: FakeWaiting,
     seconds: float = 25,
     state: Union[State, GovernorError, None] = None,
-    queue: Union[Queue, GovernorError, None] = None,
+    queue: Union[QueueState, GovernorError, None] = None,
 ) -> list[tuple[float, str]]:
     """What is told, and when, of a wait of so many seconds."""
     time, lines = FakeTime(), cast("list[tuple[float, str]]", [])
@@ -50,7 +50,7 @@ def told(
 
     monkeypatch.setattr(Stack, "state", answers(state or a_state(2)))
     monkeypatch.setattr(Stack, "entries", answers([an_entry(1, "db01", 130)]))
-    monkeypatch.setattr(Line, "queue", answers(queue))
+    monkeypatch.setattr(Queue, "state", answers(queue))
 
     async def wait() -> None:
         js = JetStream(nc=cast(Any, FakeNats()), timing=time.timing)
@@ -79,24 +79,24 @@ def test_of_a_short_wait_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told(monkeypatch, FakeWaiting(3), seconds=10) == []
 
 
-def test_the_place_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_place_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = FakeWaiting(3)
-    line = "web01 waits for db: 2 of 2 slots held, {}, oldest db01 2m10s, about place 3 of 7 in the line"
-    assert told(monkeypatch, waiting, queue=Queue(7, 0)) == [(10, line.format("10s")), (20, line.format("20s"))]
+    line = "web01 waits for db: 2 of 2 slots held, {}, oldest db01 2m10s, about place 3 of 7 in the queue"
+    assert told(monkeypatch, waiting, queue=QueueState(7, 0)) == [(10, line.format("10s")), (20, line.format("20s"))]
     assert waiting.counts, "where others join at the same moment, this one knows its place apart"
 
 
 @pytest.mark.parametrize(
     ("waiting", "queue", "told_of"),
     [
-        (FakeWaiting(None), Queue(7, 0), ", about place 7 of 7 in the line"),
-        (FakeWaiting(1), Queue(0, 0), ""),
+        (FakeWaiting(None), QueueState(7, 0), ", about place 7 of 7 in the queue"),
+        (FakeWaiting(1), QueueState(0, 0), ""),
         (FakeWaiting(1), None, ""),
-        (FakeWaiting(None, "polling"), Queue(7, 0), ""),
+        (FakeWaiting(None, "polling"), QueueState(7, 0), ""),
     ],
 )
 def test_what_is_not_known_is_not_told(
-    monkeypatch: pytest.MonkeyPatch, waiting: FakeWaiting, queue: Optional[Queue], told_of: str
+    monkeypatch: pytest.MonkeyPatch, waiting: FakeWaiting, queue: Optional[QueueState], told_of: str
 ) -> None:
     lines = told(monkeypatch, waiting, seconds=15, queue=queue)
     assert [line for _moment, line in lines] == [

@@ -48,7 +48,7 @@ class CountingStack(FakeStack):
 
 
 def enters(stack: CountingStack) -> bool:
-    """Whether a governed task of host web01 in run ctl-1 takes a slot. Raises what ends it."""
+    """Whether a governed task of host web01 in run ctl-1 acquires a slot. Raises what ends it."""
 
     async def campaign() -> bool:
         made = governor(FakeTime(), stack)
@@ -76,7 +76,7 @@ def test_a_slot_of_the_same_run_and_host(owner: str, whose: str) -> None:
         enters(stack)
     assert str(caught.value) == (
         f"Slot 7 of governor 'g' is held already by {whose}, for 2m10s. This task would wait for it where all slots "
-        "are taken, and count twice where not: give it back before (governor_slot with state: released), or do without "
+        "are taken, and count twice where not: release it before (governor_slot with state: released), or do without "
         "governed here."
     )
     assert stack.entered == []

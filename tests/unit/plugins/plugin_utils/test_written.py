@@ -92,7 +92,7 @@ def test_what_to_do_with_keywords_of_one_of_several() -> None:
     assert refusal_of_words({**PING, "when": "x"}, several=True) == (
         "when cannot stand inside one of 'tasks', which have in common the keywords of the task around them: put it "
         "there, beside jetstream.governor.governed, if it is meant for all. For one of its own on each task there is "
-        "the role jetstream.governor.governed, which runs a file of tasks under one slot."
+        "the role jetstream.governor.under_slot, which runs a file of tasks under one slot."
     )
 
 
@@ -101,13 +101,13 @@ def test_what_to_do_with_keywords_of_one_of_several() -> None:
 def test_a_block(words: dict[str, Any], several: bool) -> None:
     assert refusal_of_words(words, several) == (
         "block cannot stand inside a governed task: list what is in it under 'tasks'. For rescue, always, and keywords "
-        "on each task there is the role jetstream.governor.governed, which runs a file of tasks under one slot."
+        "on each task there is the role jetstream.governor.under_slot, which runs a file of tasks under one slot."
     )
 
 
 @pytest.mark.parametrize("name", ["include_tasks", "ansible.builtin.include_role", "import_role", "import_tasks"])
 def test_a_file_of_tasks_is_the_business_of_the_role(name: str) -> None:
-    assert "There is the role jetstream.governor.governed" in refusal_of_words({name: "x"})
+    assert "There is the role jetstream.governor.under_slot" in refusal_of_words({name: "x"})
 
 
 @pytest.mark.parametrize("name", ["set_fact", "ansible.builtin.include_vars", "ansible.legacy.set_fact"])

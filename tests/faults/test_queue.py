@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The leader of the line's consumer is killed while people wait in it: their places are gone, and they join again."""
+"""The leader of the queue's consumer is killed while people wait in it: their places are gone, and they join again."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ansible_collections.jetstream.governor.tests.support.workers import work
 WAITERS = 20
 
 
-async def line(nc: Client, name: str) -> Json:
+async def queue(nc: Client, name: str) -> Json:
     """What the consumer tells; nothing while it has no leader."""
     try:
-        answer: Json = json.loads((await nc.request(f"$JS.API.CONSUMER.INFO.GOVLINE_{name}.line", timeout=1)).data)
+        answer: Json = json.loads((await nc.request(f"$JS.API.CONSUMER.INFO.GOVQUEUE_{name}.queue", timeout=1)).data)
     except Error:
         return {}
     return answer if "error" not in answer else {}
 
 
-async def line_up(nc: Client, name: str, count: int, seconds: float) -> None:
+async def wait_for_queue(nc: Client, name: str, count: int, seconds: float) -> None:
     async def there() -> bool:
-        return (await line(nc, name)).get("num_waiting") == count
+        return (await queue(nc, name)).get("num_waiting") == count
 
-    await until(there, seconds, f"{count} are in the line")
+    await until(there, seconds, f"{count} are in the queue")
 
 
 @within(90)
@@ -52,11 +52,11 @@ async def test_its_leader_is_killed_in_mid_wait(nodes: list[NatsServer], name: s
             for number in range(WAITERS)
         ]
         stack.callback(lambda: [each.cancel() for each in waiting])
-        await line_up(nc, name, WAITERS, 10)
-        leader = (await line(nc, name))["cluster"]["leader"]
+        await wait_for_queue(nc, name, WAITERS, 10)
+        leader = (await queue(nc, name))["cluster"]["leader"]
         await asyncio.to_thread(nodes[int(leader.removeprefix("n"))].stop, signal.SIGKILL)
-        # An election takes 4 to 9 seconds; who was in the line notices within 10.
-        await line_up(nc, name, WAITERS, 25)
+        # An election takes 4 to 9 seconds; who was in the queue notices within 10.
+        await wait_for_queue(nc, name, WAITERS, 25)
         assert not any(each.done() for each in waiting)
         assert all(await asyncio.gather(*(slot.finish() for slot in slots)))
         history: list[Interval] = await asyncio.gather(*waiting)

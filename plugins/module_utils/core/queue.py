@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The line of a governor: a small stream with one pull consumer, in which JetStream queues those who wait.
+"""The queue of a governor: a small stream with one pull consumer, in which JetStream queues those who wait.
 
-Whoever frees a slot publishes a *chance*. Those who wait have a pull request each in the consumer's queue; the first in
-it gets the chance, and tries to enter. A chance is a hint, never a grant: the governor's entry alone grants.
+Whoever frees a slot publishes a *wake-up*. Those who wait have a pull request each with the consumer; the first of them
+gets the wake-up, and tries to enter. A wake-up is a hint, never a grant: the governor's entry alone grants.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from .config import Json
-from .errors import AlreadyExists, GovernorError, NoLine, PermissionRefused, UnknownGovernor
+from .config import Json, QueueIs
+from .errors import AlreadyExists, GovernorError, NoQueue, PermissionRefused, UnknownGovernor
 from .jetstream import JetStream, check_echo
-from .names import line_name, line_subject
+from .names import queue_stream_name, queue_subject
 
-CONSUMER = "line"
+CONSUMER = "queue"
 
-# An unused chance is of use to those who join at the same moment, and while it is handed on from one who has died.
-_CHANCE_LIVES = 10.0
+# An unused wake-up is of use to those who join at the same moment, and while it is handed on from one who has died.
+_WAKE_UP_LIVES = 10.0
 
 # As many are raised at once, and kept, at most; those who wait notice the rest. Not the governor's limit: others change
-# that without knowing of the line.
-_MOST_CHANCES = 1000
+# that without knowing of the queue.
+_MOST_WAKE_UPS = 1000
 
-# A try takes milliseconds. Who has not tried by then is taken to be dead, and the next in line gets the chance.
+# A try takes milliseconds. Who has not tried by then is taken to be dead, and the next in queue gets the wake-up.
 _TRY_WITHIN = 0.5
 
 # More than will ever wait; a queue of the default 512 would send the others away.
@@ -39,10 +39,10 @@ _KNOWS_PRIORITIES = (2, 12)
 
 
 @dataclass(frozen=True)
-class Queue:
-    """``waiting``: how many are in the line. ``served``: how many chances it has handed out since it was made.
+class QueueState:
+    """``waiting``: how many are in the queue. ``served``: how many wake-ups it has handed out since it was made.
 
-    ``called``: how many have a chance and have not told what came of it; ``again``: how many of these were called
+    ``called``: how many have a wake-up and have not told what came of it; ``again``: how many of these were called
     because another before them did not tell, or could make no use of it.
     """
 
@@ -52,20 +52,20 @@ class Queue:
     again: int = 0
 
 
-class Line:
+class Queue:
     def __init__(self, name: str, js: JetStream) -> None:
         self.name = name
         self.js = js
-        self.stream = line_name(name)
-        self._subject = line_subject(name)
+        self.stream = queue_stream_name(name)
+        self._subject = queue_subject(name)
 
-    async def queue(self) -> Queue | None:
-        """None: there is no line. Raises PermissionRefused, and NoVerdict while the consumer has no leader."""
+    async def state(self) -> QueueState | None:
+        """None: there is no queue. Raises PermissionRefused, and NoVerdict while the consumer has no leader."""
         try:
             info = await self._ask(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
-        except NoLine:
+        except NoQueue:
             return None
-        return Queue(
+        return QueueState(
             waiting=int(info["num_waiting"]),
             served=int(info["delivered"]["consumer_seq"]),
             called=int(info["num_ack_pending"]),
@@ -75,23 +75,23 @@ class Line:
     async def has_called(self, count: int) -> bool:
         """Whether so many, who have just been called, are about to try. No answer in time is a no."""
         try:
-            queue = await asyncio.wait_for(self.queue(), _TRY_WITHIN)
+            queue = await asyncio.wait_for(self.state(), _TRY_WITHIN)
         except (GovernorError, asyncio.TimeoutError):
             return False
         # Those who are called in the place of another may be as dead: nobody gives way to them.
         return queue is not None and queue.called - queue.again >= count
 
-    async def condition(self, replicas: int) -> bool | None:
-        """True: there, as ``make`` would make it; False: not there; None: there, but not in order."""
+    async def condition(self, replicas: int) -> QueueIs:
+        """Tell whether it is as ``make`` would make it for so many replicas: "ready", "absent" or "broken"."""
         stream = await self._seen()
         if stream is None:
-            return False
+            return "absent"
         try:
             consumer = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
-        except NoLine:
-            return None
+        except NoQueue:
+            return "broken"
         as_made = _contains(stream["config"], self._stream(replicas))
-        return True if as_made and _contains(consumer["config"], self._consumer()) else None
+        return "ready" if as_made and _contains(consumer["config"], self._consumer()) else "broken"
 
     async def exists(self) -> bool:
         """Whether its stream is there."""
@@ -105,42 +105,42 @@ class Line:
             info = await self._repeat(f"STREAM.CREATE.{self.stream}", what, wanted)
         except AlreadyExists:
             info = await self._repeat(f"STREAM.UPDATE.{self.stream}", what, wanted)
-        check_echo(wanted, info["config"], f"{what} the line of governor '{self.name}'")
+        check_echo(wanted, info["config"], f"{what} the queue of governor '{self.name}'")
         consumer = self._consumer()
         request = {"stream_name": self.stream, "config": consumer}
         await self._repeat(f"CONSUMER.CREATE.{self.stream}.{CONSUMER}", what, request)
         # Not the answer to that: the first one after a restart tells the configuration from before it.
         info = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", what)
-        check_echo(consumer, info["config"], f"{what} the line of governor '{self.name}'")
+        check_echo(consumer, info["config"], f"{what} the queue of governor '{self.name}'")
 
-    async def remove(self) -> None:
+    async def delete(self) -> None:
         """Those who wait in it notice, and poll."""
-        with contextlib.suppress(NoLine):
+        with contextlib.suppress(NoQueue):
             await self._repeat(f"STREAM.DELETE.{self.stream}", "Could not remove")
 
-    async def raise_chances(self, count: int) -> None:
-        """Tell the first ``count`` in the line that a slot is free.
+    async def wake(self, count: int) -> None:
+        """Tell the first ``count`` in the queue that a slot is free.
 
-        Nobody answers, and nothing is raised: a chance that is lost, or is refused for want of a permission, is made
+        Nobody answers, and no error is raised: a wake-up that is lost, or is refused for want of a permission, is made
         up for by those who wait (see ``waiting``).
         """
         from nats.errors import Error
 
         with contextlib.suppress(Error):
-            for _each in range(min(count, _MOST_CHANCES)):
+            for _each in range(min(count, _MOST_WAKE_UPS)):
                 await self.js.nc.publish(self._subject)
 
     def _stream(self, replicas: int) -> Json:
         return {
             "name": self.stream,
-            "description": f"The line of governor {self.name}",
+            "description": f"The queue of governor {self.name}",
             "subjects": [self._subject],
             "retention": "workqueue",
             "storage": "file",
             "discard": "old",
-            "max_msgs": _MOST_CHANCES,
-            "max_age": round(_CHANCE_LIVES * 1e9),
-            "duplicate_window": round(_CHANCE_LIVES * 1e9),
+            "max_msgs": _MOST_WAKE_UPS,
+            "max_age": round(_WAKE_UP_LIVES * 1e9),
+            "duplicate_window": round(_WAKE_UP_LIVES * 1e9),
             "num_replicas": replicas,
         }
 
@@ -162,7 +162,7 @@ class Line:
         """The stream; None: there is none that this user may see, and so none that it has made."""
         try:
             return await self._repeat(f"STREAM.INFO.{self.stream}", "Could not read")
-        except (NoLine, PermissionRefused):
+        except (NoQueue, PermissionRefused):
             return None
 
     async def _repeat(self, verb: str, what: str, request: Json | None = None) -> Json:
@@ -170,9 +170,9 @@ class Line:
 
     async def _ask(self, verb: str, what: str, request: Json | None = None) -> Json:
         try:
-            return await self.js.call(verb, request, what=f"{what} the line of governor '{self.name}'")
+            return await self.js.call(verb, request, what=f"{what} the queue of governor '{self.name}'")
         except UnknownGovernor as exc:
-            raise NoLine(f"Governor '{self.name}' has no line (stream {self.stream} not found).") from exc
+            raise NoQueue(f"Governor '{self.name}' has no queue (stream {self.stream} not found).") from exc
 
 
 def _contains(config: Json, wanted: Json) -> bool:

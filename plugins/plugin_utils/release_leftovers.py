@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Give back what a run still holds, when it ends: quickly, and whatever state NATS is in."""
+"""Release what a run still holds, when it ends: quickly, and whatever state NATS is in."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.connection import connected
+from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
 from ..module_utils.core.names import split_owner
 from ..module_utils.core.stack import Stack, must_be
-from ..module_utils.options import CONNECTION_OPTIONS
 from ..module_utils.settings import Settings, redact, resolve
-from .ledger import Ledger, Place, Row
+from .ledger import Address, Ledger, Row
 from .libraries import require_here
 
 # Nobody who ends a run wants to wait for a server that is gone: max_age ends what is left.
@@ -33,21 +33,21 @@ _WITHIN = 5.0
 Tell = Callable[[str], None]
 
 
-def give_back(ledger: Ledger, tell: Tell, warn: Tell) -> None:
-    """Give back every slot that the ledger knows to be held, and those of the run that it does not know of.
+def release_leftovers(ledger: Ledger, tell: Tell, warn: Tell) -> None:
+    """Release every slot that the ledger knows to be held, and those of the run that it does not know of.
 
-    Each gets a line. Never raises for what is wrong with NATS; what cannot be given back is left to max_age.
+    Each gets a line. Never raises for what is wrong with NATS; what cannot be released is left to max_age.
     """
-    held_at = [row.place for row in ledger.to_give_back()]
-    places = [place for place in ledger.places if ledger.may_have_more() or place in held_at]
-    if places:
-        asyncio.run(_all(_Returns(ledger, tell, warn), places))
+    held_at = [row.address for row in ledger.leftovers()]
+    addresses = [address for address in ledger.addresses if ledger.may_have_more() or address in held_at]
+    if addresses:
+        asyncio.run(_all(_Returns(ledger, tell, warn), addresses))
 
 
-async def _all(returns: _Returns, places: list[Place]) -> None:
+async def _all(returns: _Returns, addresses: list[Address]) -> None:
     # At the end of a Python process no thread can be started any more, and asyncio looks up names in one.
     asyncio.get_running_loop().getaddrinfo = _look_up  # type: ignore[method-assign]
-    await asyncio.gather(*(returns.at(place) for place in places))
+    await asyncio.gather(*(returns.at(address) for address in addresses))
 
 
 async def _look_up(host: Any, port: Any, **hints: Any) -> Any:
@@ -60,20 +60,20 @@ class _Returns:
         self._tell = tell
         self._warn = warn
 
-    async def at(self, place: Place) -> None:
-        rows = [row for row in self._ledger.to_give_back() if row.place == place]
+    async def at(self, address: Address) -> None:
+        rows = [row for row in self._ledger.leftovers() if row.address == address]
         try:
-            await asyncio.wait_for(self._at(place, rows), _WITHIN)
+            await asyncio.wait_for(self._at(address, rows), _WITHIN)
         except asyncio.TimeoutError:
             self._failed(rows, f"no answer within {_WITHIN:g} s.")
         except GovernorError as exc:
             self._failed(rows, redact(str(exc)))
 
-    async def _at(self, place: Place, rows: list[Row]) -> None:
-        settings = _settings(place)
+    async def _at(self, address: Address, rows: list[Row]) -> None:
+        settings = _settings(address)
         require_here(settings)
         async with connected(settings) as js:
-            stack = Stack(place.governor, js)
+            stack = Stack(address.governor, js)
             try:
                 entries = {entry.seq: entry for entry in await stack.entries()}
                 now = (await stack.state()).now
@@ -84,39 +84,39 @@ class _Returns:
                 if entry is None or split_owner(entry.owner) != row.owner or not await _remove(stack, entry):
                     row.is_held, row.note = False, "lost"
                     continue
-                row.is_held, row.held, row.note = False, entry.age(now), "given back at the end"
+                row.is_held, row.held, row.note = False, entry.age(now), "released at the end"
                 self._tell(
-                    f"Gave back slot {entry.seq} of governor '{place.governor}', which {row.host} took in "
+                    f"Released slot {entry.seq} of governor '{address.governor}', which {row.host} acquired in "
                     f"'{row.task}' and held for {format_duration(row.held)}."
                 )
             for entry in entries.values():
-                untold = self._ledger.may_have_more() and self._ledger.is_untold(place.governor, entry)
-                # The same governor may be known by two ways to its server: one of them gives it back.
+                untold = self._ledger.may_have_more() and self._ledger.is_untold(address.governor, entry)
+                # The same governor may be known by two ways to its server: one of them releases it.
                 if untold and await _remove(stack, entry):
                     self._tell(
-                        f"Gave back slot {entry.seq} of governor '{place.governor}', which {entry.shown} took in a "
-                        f"task that did not tell of it, and held for {format_duration(entry.age(now))}."
+                        f"Released slot {entry.seq} of governor '{address.governor}', which {entry.shown} acquired in "
+                        f"a task that did not tell of it, and held for {format_duration(entry.age(now))}."
                     )
 
     def _failed(self, rows: list[Row], reason: str) -> None:
         for row in rows:
             if row.is_held:
                 self._warn(
-                    f"Could not give back slot {row.seq} of governor '{row.governor}', which {row.host} took in "
+                    f"Could not release slot {row.seq} of governor '{row.governor}', which {row.host} acquired in "
                     f"'{row.task}'; max_age ends it. {reason}"
                 )
 
 
 async def _remove(stack: Stack, entry: Entry) -> Entry | None:
-    return await stack.remove(entry.seq, must_be(stack.name, lambda now: now.owner == entry.owner, "this run"))
+    return await stack.delete(entry.seq, must_be(stack.name, lambda now: now.owner == entry.owner, "this run"))
 
 
-def _settings(place: Place) -> Settings:
+def _settings(address: Address) -> Settings:
     """As the task's module had them, only less patient."""
-    checked = ArgumentSpecValidator(CONNECTION_OPTIONS).validate(dict(place.options))
+    checked = ArgumentSpecValidator(CONNECTION_OPTIONS).validate(dict(address.options))
     if checked.error_messages:
         raise InvalidValue("The task's connection options are not valid.")
-    settings = resolve(checked.validated_parameters, {**os.environ, **place.environment})
+    settings = resolve(checked.validated_parameters, {**os.environ, **address.environment})
     return replace(
         settings,
         connect_timeout=min(settings.connect_timeout, _PATIENCE),

@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What JetStream itself says of a governor's queue, past the code under test."""
+
+from __future__ import annotations
+
+from nats.aio.client import Client
+
+from ansible_collections.jetstream.governor.tests.support.client import Json, ask, until
+
+
+async def consumer(nc: Client, name: str) -> Json:
+    return await ask(nc, f"CONSUMER.INFO.GOVQUEUE_{name}.queue")
+
+
+async def wake_ups(nc: Client, name: str) -> int:
+    """How many were raised and not made use of."""
+    return int((await ask(nc, f"STREAM.INFO.GOVQUEUE_{name}"))["state"]["messages"])
+
+
+async def wait_for_queue(nc: Client, name: str, count: int, seconds: float = 10) -> None:
+    """Wait until so many are in the queue."""
+
+    async def there() -> bool:
+        return bool((await consumer(nc, name))["num_waiting"] == count)
+
+    await until(there, seconds, f"{count} are in the queue of {name}")
