@@ -17,7 +17,7 @@ from .core.hazards import check_change, hazards
 from .core.jetstream import JetStream
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
-from .core.queue import Queue
+from .core.stack import Stack
 from .results import entry_result, governor_result, governor_to_come
 
 Params = Mapping[str, Any]
@@ -88,7 +88,7 @@ async def _change_of_one_to_come(js: JetStream, name: str, desired: Desired, war
 async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
     current = await Manager.find(params["name"], js, look_at_queue=True)
     # A deletion that was cut short may have left the queue alone.
-    queue = Queue(params["name"], js)
+    queue = Stack(params["name"], js).queue
     left_over = current is None and await queue.exists()
     if current is not None:
         current.check_deletion(params["force"])

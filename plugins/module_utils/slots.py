@@ -17,7 +17,7 @@ from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import check_name, check_run_id, owner_of, stream_name, whose
-from .core.stack import Stack, must_be
+from .core.stack import must_be
 from .core.state import State
 from .governors import load_foretold
 from .guard import REFUSED, WAYS_OUT, Play, danger
@@ -107,8 +107,7 @@ async def acquire(js: JetStream, request: Request) -> Result:
     manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
     if manager is None:
         return _acquired(request, None, None, changed=True)
-    stack = Stack(request.governor, js)
-    mine = None if manager.state.surely_empty else await stack.find(lambda entry: entry.owner == request.owner)
+    mine = None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owner == request.owner)
     if mine is not None:
         return _acquired(request, manager.state, mine, changed=False)
     _guard(request, manager.limit)
@@ -156,7 +155,7 @@ async def _remove(
         nothing: Result = {"entries": []}
         unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
         return {**unchanged, "acquired": False, done: [], "active": 0, "limit": None}
-    now, stack = manager.state.now, Stack(request.governor, js)
+    now, stack = manager.state.now, manager.stack
     check = must_be(request.governor, wanted.fits, str(wanted))
     if request.seq is None:
         entries = await stack.entries()

@@ -12,7 +12,7 @@ import functools
 import multiprocessing
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,6 @@ from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ..module_utils.core.slot import Slot
-from ..module_utils.core.stack import Stack
-from ..module_utils.core.state import State
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
 from ..module_utils.settings import Settings
@@ -148,21 +146,24 @@ class Hold:
         async with connected(request.settings) as js:
             if await self._go_on(js):
                 return
-            progress = Progress(request.governor, request.holder, js, request.tell)
+            progress = Progress(request.governor, request.holder, request.tell)
             try:
                 slot = await Governor(
                     request.governor,
                     js,
                     interval=request.interval,
                     backoff=request.backoff,
-                    on_refused=None if request.wait_timeout == 0 else progress.begin,
-                ).start(request.holder, owner=request.owner, timeout=request.wait_timeout, admit=self._admit(js))
+                    on_wait=progress.tell,
+                ).start(
+                    request.holder,
+                    owner=request.owner,
+                    timeout=request.wait_timeout,
+                    admit=functools.partial(refuse_second, owner=request.owner) if request.one_only else None,
+                )
             except UnknownGovernor:
                 # It knows which governors there are instead.
                 await load(request.governor, js)
                 raise
-            finally:
-                progress.end()
             # From here on it is to be released, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
             self._told = _about(slot)
@@ -171,12 +172,6 @@ class Hold:
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
                 + (f", {_HOW[slot.waited_by]}" if slot.waited_by else "")
             )
-
-    def _admit(self, js: JetStream) -> Callable[[State], Awaitable[None]] | None:
-        request = self.request
-        return (
-            functools.partial(refuse_second, Stack(request.governor, js), request.owner) if request.one_only else None
-        )
 
     async def _go_on(self, js: JetStream) -> bool:
         """Whether an attempt before this one has kept its slot, and has it still: this one works under it."""

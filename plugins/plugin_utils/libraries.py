@@ -12,8 +12,8 @@ from importlib import import_module
 from ..module_utils.libraries import require_to_connect
 from ..module_utils.settings import Settings
 
-# What is imported only where a connection is made; the second one by looking up a host's name.
-_NEEDED = ("nats.aio.client", "encodings.idna")
+# What is imported only where a connection is made, where a host's name is looked up, and where a holder has to wait.
+_NEEDED = ("nats.aio.client", "encodings.idna", "..module_utils.core.waiting")
 
 
 def require_here(settings: Settings) -> None:
@@ -28,4 +28,4 @@ def preload() -> None:
     """
     for module in _NEEDED:
         with contextlib.suppress(ImportError):
-            import_module(module)
+            import_module(module, __package__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
-from ..module_utils.core.errors import GovernorError, PermissionRefused
+from ..module_utils.core.errors import GovernorError
 from ..module_utils.core.names import split_owner
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.state import State
@@ -18,7 +18,7 @@ class HeldAlready(GovernorError):
     pass
 
 
-async def refuse_second(stack: Stack, owner: str, state: State) -> None:
+async def refuse_second(stack: Stack, state: State, owner: str) -> None:
     """``state`` is the governor's as just read: where it is empty, nothing is asked.
 
     Raises HeldAlready where the owner's run holds a slot for the owner's host, or for all its hosts.
@@ -39,9 +39,5 @@ async def _of_same_run_and_host(stack: Stack, owner: str) -> Entry | None:
     def is_mine(entry: Entry) -> bool:
         return mine is not None and entry.run_id == mine.run_id and entry.host in (mine.host, "")
 
-    try:
-        return await stack.find(is_mine)
-    except PermissionRefused as exc:
-        # Who may only enter and leave is none the worse off without.
-        stack.js.logger.debug("%s", exc)
-        return None
+    # A user that may only acquire and release does without.
+    return await stack.js.if_permitted(stack.find(is_mine))

@@ -12,7 +12,20 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import campaign_subject
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.benchmarks.algorithm import Held
+
+
+class _Noticed(Governor):
+    """Calls ``refused`` when it begins to wait. As the reference does, it knows the subject and need not ask for it."""
+
+    def __init__(self, name: str, nc: Client, refused: Callable[[], None]) -> None:
+        super().__init__(name, nc, subject=campaign_subject(name))
+        self._refused = refused
+
+    def waiting(self, subject: str) -> Waiting:
+        self._refused()
+        return super().waiting(subject)
 
 
 class Ours(NamedTuple):
@@ -22,7 +35,5 @@ class Ours(NamedTuple):
         return f"ours {'with' if self.queue else 'without'} a queue"
 
     async def enter(self, nc: Client, governor: str, holder: str, refused: Callable[[], None]) -> Held:
-        # As the reference does, it knows the subject and need not ask for it.
-        campaign = Governor(governor, nc, subject=campaign_subject(governor), on_refused=lambda _waiting: refused())
-        slot = await campaign.start(holder)
+        slot = await _Noticed(governor, nc, refused).start(holder)
         return Held(slot.seq, slot.finish)

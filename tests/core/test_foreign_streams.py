@@ -92,7 +92,8 @@ async def test_full_of_bytes_is_an_error_and_no_reason_to_wait(server: NatsServe
             await fill()
         assert time.monotonic() - began < 5
         assert str(caught.value) == (
-            f"Could not enter governor '{name}': the server answered 'maximum bytes exceeded' (error 10077)."
+            f"Could not acquire a slot of governor '{name}': "
+            "the server answered 'maximum bytes exceeded' (error 10077)."
         )
 
 
@@ -104,7 +105,8 @@ async def test_a_campaign_that_would_end_up_in_another_stream(server: NatsServer
         with pytest.raises(SubjectTaken) as caught:
             await Governor(name, nc, subject=other.subject).start("web01", timeout=5)
         assert str(caught.value) == (
-            f"Could not enter governor '{name}': the server answered 'expected stream does not match' (error 10060). "
+            f"Could not acquire a slot of governor '{name}': "
+            "the server answered 'expected stream does not match' (error 10060). "
             "The campaign subject leads to another stream: look at both streams."
         )
         assert await other.active() == 0

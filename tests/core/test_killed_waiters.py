@@ -16,11 +16,9 @@ from collections.abc import AsyncIterator
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
-from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
+from ansible_collections.jetstream.governor.tests.support.queue import Watched, wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 ROUNDS, DOOMED_EVERY = 100, 10
@@ -49,10 +47,10 @@ async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: st
         first = await Governor(name, nc).start("first", timeout=0)
         processes: list[Process] = []
         history: list[tuple[int, Interval]] = []
-        waits: set[Waiting] = set()
+        watched = Watched(name, nc, interval=3600)
 
         async def one(number: int) -> None:
-            slot = await Governor(name, nc, interval=3600, on_refused=waits.add).start(f"{number}")
+            slot = await watched.start(f"{number}")
             start = time.monotonic()
             if number % DOOMED_EVERY == DOOMED_EVERY - 1:
                 turn = number // DOOMED_EVERY
@@ -72,9 +70,7 @@ async def test_no_slot_is_idle_while_somebody_waits(server: NatsServer, name: st
                 await wait_for_queue(nc, name, waiting)
         # Who looks just when one of them was called in vain calls a second one, and two may enter in either order.
         await until(
-            lambda: len(waits) > ROUNDS and all(each.position_in(QueueState(1, 0)) for each in waits),
-            20,
-            "each has had its first look",
+            lambda: len(watched.waits) > ROUNDS and watched.all_know_their_position, 20, "each has had its first look"
         )
         await first.finish()
         await asyncio.gather(*working)

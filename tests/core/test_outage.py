@@ -90,8 +90,8 @@ async def test_a_wait_ends_in_time_when_the_server_stays_away(own: NatsServer, n
             await waiting
         assert 2 <= time.monotonic() - began < 4
         assert str(caught.value).startswith(
-            f"Timed out after 2.0 s waiting for a slot in governor '{name}' (2 attempts, Could not enter governor "
-            f"'{name}': the connection to NATS is lost"
+            f"Timed out after 2.0 s waiting for a slot in governor '{name}' (2 attempts, "
+            f"Could not acquire a slot of governor '{name}': the connection to NATS is lost"
         )
         assert caught.value.facts["attempts"] == 2
 
@@ -176,7 +176,10 @@ async def test_a_connection_that_is_closed(server: NatsServer, name: str) -> Non
         await nc.close()
         attempts: list[tuple[str, asyncio.Future[object]]] = [
             ("Could not read governor", asyncio.ensure_future(governor.start("web02"))),
-            ("Could not enter governor", asyncio.ensure_future(Governor(name, nc, subject="x").start("web02"))),
+            (
+                "Could not acquire a slot of governor",
+                asyncio.ensure_future(Governor(name, nc, subject="x").start("web02")),
+            ),
             (f"Could not (read the entries|remove slot {slot.seq}) of governor", asyncio.ensure_future(slot.finish())),
             ("Could not read governor", asyncio.ensure_future(manager.active())),
         ]

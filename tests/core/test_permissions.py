@@ -64,7 +64,8 @@ async def test_on_publish(guarded: NatsServer, name: str, timeout: float | None)
     async with connected(url(guarded, "no_publish")) as nc:
         await Manager.create(name, nc, limit=1, max_age=60)
         assert await refusal(Governor(name, nc).start("web01", timeout=timeout)) == (
-            f"Could not enter governor '{name}': this NATS user may not publish to '$GOVERNOR.campaign.{name}'. "
+            f"Could not acquire a slot of governor '{name}': "
+            f"this NATS user may not publish to '$GOVERNOR.campaign.{name}'. "
             "Grant the permission to the user."
         )
 

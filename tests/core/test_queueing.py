@@ -17,13 +17,11 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
-from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
-from ansible_collections.jetstream.governor.tests.support.queue import consumer, wait_for_queue
+from ansible_collections.jetstream.governor.tests.support.queue import Watched, consumer, wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 from ansible_collections.jetstream.governor.tests.support.workers import work
 
@@ -289,11 +287,10 @@ async def test_hundreds_that_join_together_ask_little_and_all_have_their_turn(se
     limit, many, seconds = 50, 500, 0.2
     async with connected(server.url) as nc, connected(server.url) as theirs:
         manager, slots = await full(nc, name, limit)
-        waits: list[Waiting] = []
-        governor = Governor(name, theirs, subject=manager.subject, on_refused=waits.append)
+        governor = Watched(name, theirs, subject=manager.subject)
         working = [asyncio.ensure_future(work(governor, f"{each}", seconds, timeout=None)) for each in range(many)]
         await wait_for_queue(nc, name, many)
-        await until(lambda: all(each.position_in(QueueState(1, 0)) for each in waits), 10, "each knows about its place")
+        await until(lambda: governor.all_know_their_position, 10, "each knows about its place")
         # Each has tried and queued. Some have looked: two requests.
         assert theirs.stats["out_msgs"] < 2.5 * many
         await manager.reset()
@@ -312,13 +309,10 @@ async def test_slots_that_are_all_freed_without_a_wake_up_are_soon_taken_by_a_lo
     limit, many = 40, 200
     async with connected(server.url) as nc:
         manager, _slots = await full(nc, name, limit)
-        waits: list[Waiting] = []
-        governor = Governor(name, nc, on_refused=waits.append)
+        governor = Watched(name, nc)
         waiting = [asyncio.ensure_future(governor.start(f"{each}")) for each in range(many)]
         await wait_for_queue(nc, name, many)
-        await until(
-            lambda: all(each.position_in(QueueState(1, 0)) for each in waits), 10, "each has had its first look"
-        )
+        await until(lambda: governor.all_know_their_position, 10, "each has had its first look")
         await ask(nc, f"STREAM.PURGE.{stream_name(name)}")
         freed = time.monotonic()
 
@@ -361,9 +355,8 @@ async def test_without_a_queue_waiters_poll(server: NatsServer, name: str) -> No
     async with connected(server.url) as nc:
         manager, [slot] = await full(nc, name)
         await manager.queue.delete()
-        refused = asyncio.Event()
-        governor = Governor(name, nc, interval=0.05, on_refused=lambda _waiting: refused.set())
+        governor = Watched(name, nc, interval=0.05)
         waiting = asyncio.ensure_future(governor.start("web01"))
-        await refused.wait()
+        await until(lambda: bool(governor.waits), 5, "it waits")
         await slot.finish()
         assert (await gets_it(waiting)).waited_by == "polling"

@@ -5,9 +5,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nats.aio.client import Client
 
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.support.client import Json, ask, until
+
+
+class Watched(Governor):
+    """A governor that keeps the waits of those who campaign in it: they know their positions after a look."""
+
+    def __init__(self, name: str, nc: Client, **options: Any) -> None:
+        super().__init__(name, nc, **options)
+        self.waits: list[Waiting] = []
+
+    def waiting(self, subject: str) -> Waiting:
+        self.waits.append(super().waiting(subject))
+        return self.waits[-1]
+
+    @property
+    def all_know_their_position(self) -> bool:
+        return all(each.position_in(QueueState(1, 0)) for each in self.waits)
 
 
 async def consumer(nc: Client, name: str) -> Json:

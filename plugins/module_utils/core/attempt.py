@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tries of one acquisition: each is carried to the server's verdict, and what is given up is taken back.
+"""One attempt to start: its tries, each carried to the server's verdict, and how they are withdrawn.
 
 A try carries a token, by which the server recognises it when it is repeated. A refused one keeps its token: in a
-cluster, a leader that was deposed and does not know it may refuse what its successor takes, and then the next try is
+cluster, a leader that was deposed and does not know it may refuse what its successor stores, and then the next try is
 answered with that entry.
 """
 
@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 import uuid
 
-from .errors import JetStreamUnavailable, NotSent, NoVerdict, PermissionRefused, Undecided, UnknownGovernor
-from .stack import Stack, StaleToken, must_have
+from .errors import NotSent, NoVerdict
+from .stack import Refusal, Stack, must_have
 from .state import State
 
 # What servers choose, in seconds, where nothing shortens it.
@@ -23,9 +23,10 @@ _USUAL_WINDOW = 120.0
 
 
 class Attempt:
-    """``tries``: how many there were; ``token``: that of the last one; ``subject``: where it goes.
+    """An attempt of one holder to get an entry into a governor.
 
-    ``state`` is the governor's as just read; without it ``subject`` says where to go.
+    ``tries`` counts the tries so far; ``token`` is that of the last one; ``subject`` is where it goes. ``state`` is the
+    governor as just read; None where ``subject`` says where to go.
     """
 
     def __init__(self, stack: Stack, subject: str | None, holder: str, owner: str | None, state: State | None) -> None:
@@ -33,6 +34,7 @@ class Attempt:
         self.tries = 0
         self.token = _new_token()
         self._stack = stack
+        self._js = stack.js
         self._holder = holder
         self._owner = owner
         self._state = state
@@ -42,36 +44,32 @@ class Attempt:
         self._sent_at: float | None = None
 
     async def start(self, deadline: float) -> int | None:
-        """The sequence of the entry; None when the governor is full. Goes on until the verdict is known, at least until
-        the deadline. Raises NotSent where nothing was sent, and NoVerdict where it is not known what was done.
+        """Try until the verdict is known, at least until the deadline. Return the entry's sequence, None when full.
+
+        Raises NotSent where nothing was sent, and NoVerdict where it is not known what was done.
         """
-        js, clock = self._stack.js, self._stack.js.timing.clock
+        clock = self._js.timing.clock
         undecided_since = math.inf
 
         async def once() -> int | None:
             nonlocal undecided_since
             self.tries += 1
-            try:
-                return await self._try()
-            except Undecided:
+            outcome = await self._try()
+            if isinstance(outcome, int):
+                return outcome
+            if outcome is not Refusal.FULL:
                 undecided_since = min(undecided_since, clock())
-                if clock() - undecided_since < js.patience:
-                    raise
-                # No election takes so long: this is a refusal whose answer was lost.
-                return None
-            except NotSent:
-                raise
-            except NoVerdict:
-                # Whatever was refused before, this may have been stored.
-                self._refused = False
-                raise
+                if clock() - undecided_since < self._js.patience:
+                    raise NoVerdict(f"The try for governor '{self._stack.name}' is undecided: {outcome.value}.")
+            # Undecided for longer than an election takes: this is a refusal whose answer was lost.
+            return None
 
-        seq = await js.timing.until_verdict(once, js.patience, deadline)
+        seq = await self._js.timing.until_verdict(once, self._js.patience, deadline)
         self._refused = seq is None
         return seq
 
-    async def entered_after_all(self) -> int | None:
-        """The sequence of the entry of a token that was refused; None when the refusal was right."""
+    async def started_after_all(self) -> int | None:
+        """Return the sequence of the entry of a token that was refused; None when the refusal was right."""
         if await self._one_leader():
             return None
         return await self._find()
@@ -80,79 +78,74 @@ class Attempt:
         """Leave no entry behind, of no try. Raises NoVerdict after so many seconds without an answer."""
         if self._sent_at is None:
             return
-        timing = self._stack.js.timing
+        timing = self._js.timing
         seq = await timing.until_verdict(self._what_became, patience, timing.clock() + patience)
         if seq is not None:
             await self._stack.delete(seq, must_have(self._stack.name, self.token))
 
-    async def _try(self) -> int | None:
+    async def _try(self) -> int | Refusal:
         if not self._recognised:
-            seq = await self._entered_before()
+            # A user that may only start and finish does without looking.
+            seq = await self._js.if_permitted(self._started_before())
             if seq is not None:
                 return seq
             self._renew()
-        try:
-            return await self._publish()
-        except StaleToken:
-            pass
-        except Undecided:
+        outcome = await self._publish()
+        if outcome is Refusal.UNDECIDED:
             if not self._refused or not await self._one_leader():
                 seq = await self._find()
                 if seq is not None:
                     return seq
             if not self._refused:
-                raise
+                return outcome
+        if isinstance(outcome, int) or outcome is Refusal.FULL:
+            return outcome
         # Its entry is gone; or it was refused, and some servers never take such a token again.
         self._renew()
         return await self._publish()
 
     async def _what_became(self) -> int | None:
-        """Of the last token: the sequence of its entry, or None."""
+        """Return the sequence of the last token's entry, or None."""
         if self._refused and not self._unanswered:
-            return await self.entered_after_all()
+            return await self.started_after_all()
         if self._recognised:
-            try:
-                # As this takes the way of the try before it, that one has been dealt with when it is answered.
-                seq = await self._publish()
-            except StaleToken:
+            # As this takes the way of the try before it, that one has been dealt with when it is answered.
+            outcome = await self._publish()
+            if isinstance(outcome, int):
+                return outcome
+            if outcome is Refusal.STALE or self._one_replica:
                 return None
-            except Undecided:
-                seq = None
-            if seq is not None or self._one_replica:
-                return seq
         # What a leader has accepted waits in its log for the other replicas, and is refused and not found meanwhile.
         await self._stack.settle()
         return await self._find()
 
-    async def _publish(self) -> int | None:
-        try:
-            return await self._send()
-        except UnknownGovernor as exc:
-            # Nobody listens: the governor is gone (which this tells), has moved, or its server is away.
-            try:
-                self._state = await self._stack.state()
-            except JetStreamUnavailable as away:
-                if self._state is None and not self._refused:
-                    raise
-                # It has answered before, and will again.
-                raise NotSent(str(away)) from away
-            if self._state.config.subject == self.subject:
-                raise NotSent(str(exc)) from exc
+    async def _publish(self) -> int | Refusal:
+        """Publish the entry where the governor listens, also where it has moved meanwhile."""
+        outcome = await self._send()
+        if outcome is Refusal.UNHEARD:
+            self._state = await self._stack.moved(self.subject, was_there=self._refused or self._state is not None)
             self.subject = self._state.config.subject
-            return await self._send()
+            outcome = await self._send()
+            if outcome is Refusal.UNHEARD:
+                raise NotSent(f"Governor '{self._stack.name}' moves: no stream listens on '{self.subject}' now.")
+        return outcome
 
-    async def _send(self) -> int | None:
+    async def _send(self) -> int | Refusal:
         if self._sent_at is None:
-            self._sent_at = self._stack.js.timing.clock()
+            self._sent_at = self._js.timing.clock()
         before, self._unanswered = self._unanswered, True
         domain = self._state.domain if self._state else None
         try:
-            seq = await self._stack.publish(self.subject, self._holder, self._owner, self.token, domain)
+            outcome = await self._stack.publish(self.subject, self._holder, self._owner, self.token, domain)
         except NotSent:
             self._unanswered = before
             raise
-        self._unanswered = False
-        return seq
+        except NoVerdict:
+            # Whatever was refused before, this may have been stored.
+            self._refused = False
+            raise
+        self._unanswered = outcome in (Refusal.UNDECIDED, Refusal.UNHEARD)
+        return outcome
 
     @property
     def _recognised(self) -> bool:
@@ -160,7 +153,7 @@ class Attempt:
         if self._sent_at is None:
             return True
         window = self._state.duplicate_window if self._state else _USUAL_WINDOW
-        return self._stack.js.timing.clock() - self._sent_at < window / 2
+        return self._js.timing.clock() - self._sent_at < window / 2
 
     async def _one_leader(self) -> bool:
         """Whether nobody but the server that refused the token can have taken it."""
@@ -175,22 +168,15 @@ class Attempt:
         return self._state is not None and self._state.config.replicas == 1
 
     async def _find(self) -> int | None:
-        """The sequence of the entry that has the token; None when there is none."""
+        """Return the sequence of the entry that has the token; None when there is none."""
         entry = await self._stack.find(lambda each: each.token == self.token)
         return entry.seq if entry is not None else None
 
-    async def _entered_before(self) -> int | None:
-        """The sequence of the entry of a token that the server may have forgotten; None when there is none.
-
-        Who may only enter and leave is none the worse off without.
-        """
-        try:
-            if self._refused and not self._unanswered:
-                return await self.entered_after_all()
-            return await self._find()
-        except PermissionRefused as exc:
-            self._stack.js.logger.debug("%s", exc)
-            return None
+    async def _started_before(self) -> int | None:
+        """Return the sequence of the entry of a token that the server may have forgotten; None when there is none."""
+        if self._refused and not self._unanswered:
+            return await self.started_after_all()
+        return await self._find()
 
     def _renew(self) -> None:
         self.token = _new_token()

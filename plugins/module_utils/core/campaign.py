@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -18,7 +20,7 @@ from .durations import format_duration
 from .errors import GovernorError, NotSent, NoVerdict, WaitTimeout
 from .jetstream import JetStream, jetstream
 from .names import check_label, check_subject
-from .queue import Queue
+from .situation import OnWait, report, situation
 from .slot import Slot
 from .stack import Stack
 from .state import State
@@ -32,16 +34,24 @@ if TYPE_CHECKING:
 # The error of who has waited in vain names so many holders, those who hold their slots longest.
 _HOLDERS_TOLD = 5
 
+Facts = dict[str, Any]
+
+# Awaited with the governor's entries and its state as just read, before the first try: what it raises ends that.
+Admit = Callable[[Stack, State], Awaitable[None]]
+
 
 class Governor:
     """A governor to campaign in. One object may campaign many times, also at the same time.
 
-    ``interval``: seconds, varied from 50 to 150 %, between tries, or in a queue between looks at the governor; None:
-    0.25 and 5. ``backoff``: a policy of Choria's by name, or a list of milliseconds; without a queue it takes the place
-    of the interval. ``subject``: where to campaign; None reads it from the stream, and gives way to those in the queue
-    who have just been called to the slots that are empty. ``leave_on_completion=False``: ``finish`` leaves the entry to
-    max_age, for so many holders per period. ``on_refused`` is called with the wait whenever a try finds the governor
-    full, or gives way. ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock are to differ.
+    ``nc``: a nats-py connection, or a JetStream where domain, timeouts or clock are to differ.
+    ``interval``: seconds, varied from 50 to 150 %, between two tries, or for a waiter in the queue between two looks at
+    the governor; None: 0.25 and 5.
+    ``backoff``: a policy of Choria's by name, or a list of milliseconds; takes the place of the interval for a waiter
+    that is not in a queue.
+    ``subject``: where to campaign. None reads it from the stream, and gives way to waiters that have just been called
+    to the slots that are free.
+    ``leave_on_completion``: False leaves the entries to max_age, for so many holders per period.
+    ``on_wait``: called now and then with how it stands, from 10 s after the first refusal on.
     """
 
     def __init__(
@@ -54,21 +64,21 @@ class Governor:
         subject: str | None = None,
         logger: logging.Logger | None = None,
         leave_on_completion: bool = True,
-        on_refused: Callable[[Waiting], None] | None = None,
+        on_wait: OnWait | None = None,
     ) -> None:
         js = jetstream(nc)
         self.js = replace(js, logger=logger) if logger else js
         self.name = name
         self.stack = Stack(name, self.js)
-        self.queue = Queue(name, self.js)
         self.leave_on_completion = leave_on_completion
-        self.on_refused = on_refused or (lambda _waiting: None)
+        self.on_wait = on_wait
         self._interval = interval
         self._backoff = backoff_policy(backoff) if backoff is not None else None
         self._subject = check_subject(subject) if subject else None
 
     @property
     def connection(self) -> Client:
+        """The nats-py connection."""
         return self.js.nc
 
     async def start(
@@ -77,12 +87,13 @@ class Governor:
         *,
         owner: str | None = None,
         timeout: float | None = None,
-        admit: Callable[[State], Awaitable[None]] | None = None,
+        admit: Admit | None = None,
     ) -> Slot:
-        """Enter, waiting for a free slot for ``timeout`` seconds (None: for ever, 0: one try).
+        """Start to work: wait for a free slot for ``timeout`` seconds (None: for ever, 0: one try) and return it.
 
-        ``owner`` says who may release the slot by name; None: only the Slot that is returned. ``admit`` is awaited
-        before the first try with the governor as just read, unless the subject is given: what it raises ends this.
+        ``owner`` says who may release the slot by name; None: the returned Slot alone. ``admit`` is awaited before the
+        first try with the governor as just read, unless the subject is given: what it raises ends this.
+
         Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused and others of the tree. A try
         that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns or raises, an
         entry is left behind only if it returns. NoVerdict says that even this could not be made sure: it is made sure
@@ -91,23 +102,18 @@ class Governor:
         return await _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit).run(self._subject)
 
     def waiting(self, subject: str) -> Waiting:
-        """For one waiter that campaigns there: when another try is worthwhile."""
+        """Return what tells one waiter that campaigns there when another try is worthwhile."""
         # Imported by those who wait alone: Ansible compiles what a module imports anew for each task.
         from .waiting import Waiting
 
-        return Waiting(self.stack, self.queue, subject, self._interval, self._backoff)
+        return Waiting(self.stack, subject, self._interval, self._backoff)
 
 
 class _Campaign:
-    """One acquisition: tries until one is taken or time is up, and what is to be told when it ends."""
+    """One acquisition: a loop of tries, and the words for the ways in which it ends."""
 
     def __init__(
-        self,
-        governor: Governor,
-        holder: str,
-        owner: str | None,
-        timeout: float | None,
-        admit: Callable[[State], Awaitable[None]] | None,
+        self, governor: Governor, holder: str, owner: str | None, timeout: float | None, admit: Admit | None
     ) -> None:
         self._governor = governor
         self._admit = admit
@@ -130,7 +136,7 @@ class _Campaign:
                 seq = await self._wait(attempt)
         except NotSent as exc:
             self._withdraw_later(attempt)
-            raise await self._timed_out(attempt.tries, str(exc)) from exc
+            raise self._timed_out(self._facts(attempt.tries), str(exc)) from exc
         except NoVerdict as exc:
             self._withdraw_later(attempt)
             raise NoVerdict(
@@ -144,53 +150,70 @@ class _Campaign:
             # Cancelled, or ended by an exception that a signal has raised, as Ansible's task timeout does.
             await carried_through(self._withdraw(attempt, self._js.patience))
             raise
-        return self._entered(attempt, seq)
+        facts = self._facts(attempt.tries)
+        if seq is None:
+            seq = await self._last_look(attempt)
+        if seq is None:
+            raise await self._in_vain(facts)
+        return self._slot(attempt, seq, facts)
 
     async def _admitted(self) -> State:
         """The governor as just read. That is a part of the wait already, and leaves nothing in doubt."""
         try:
             state = await self._timing.until_verdict(self._stack.state, 0.0, self._deadline)
             if self._admit is not None:
-                await self._admit(state)
+                await self._admit(self._stack, state)
         except NoVerdict as exc:
-            raise await self._timed_out(0, str(exc)) from exc
+            raise self._timed_out(self._facts(0), str(exc)) from exc
         return state
 
     async def _gives_way(self, state: State | None) -> bool:
         """To those in the queue who were called to the empty slots: it queues before its first try then."""
         if state is None or state.active >= state.config.limit:
             return False
-        return await self._governor.queue.has_called(state.config.limit - state.active)
+        return await self._stack.queue.has_called(state.config.limit - state.active)
 
-    async def _wait(self, attempt: Attempt) -> int:
-        """The sequence of the entry. Raises WaitTimeout and others."""
-        async with self._governor.waiting(attempt.subject) as waiting:
+    async def _wait(self, attempt: Attempt) -> int | None:
+        """Return the sequence of the entry; None when time is up."""
+        async with self._governor.waiting(attempt.subject) as waiting, self._reported(waiting):
             while True:
-                self._governor.on_refused(waiting)
                 left = self._deadline - self._timing.clock()
                 if left <= 0:
-                    return await self._last_look(attempt)
+                    return None
                 await waiting.worthwhile(left)
                 self._waited_by = waiting.by
                 seq = await attempt.start(self._deadline)
                 if seq is not None:
+                    waiting.started = True
                     return seq
                 waiting.subject = attempt.subject
 
-    async def _last_look(self, attempt: Attempt) -> int:
-        """WaitTimeout, unless the last try was taken all the same."""
-        error = await self._timed_out(attempt.tries)
+    @contextlib.asynccontextmanager
+    async def _reported(self, waiting: Waiting) -> AsyncIterator[None]:
+        """Tell of the wait meanwhile, if anybody wants to know."""
+        on_wait = self._governor.on_wait
+        if on_wait is None:
+            yield
+            return
+        waiting.counts = True
+        telling = asyncio.ensure_future(report(self._stack, waiting, self._timing, self._began, on_wait))
         try:
-            seq = await self._js.until_verdict(attempt.entered_after_all)
-        except GovernorError as exc:
-            if isinstance(exc, NoVerdict):
-                self._withdraw_later(attempt)
-            raise error from exc
-        if seq is None:
-            raise error
-        return seq
+            yield
+        finally:
+            telling.cancel()
 
-    def _entered(self, attempt: Attempt, seq: int) -> Slot:
+    async def _last_look(self, attempt: Attempt) -> int | None:
+        """Return the sequence of an entry that was stored though it was refused; None where there is none."""
+        try:
+            return await self._js.until_verdict(attempt.started_after_all)
+        except NoVerdict as exc:
+            self._js.logger.debug("%s", exc)
+            self._withdraw_later(attempt)
+        except GovernorError as exc:
+            self._js.logger.debug("%s", exc)
+        return None
+
+    def _slot(self, attempt: Attempt, seq: int, facts: Facts) -> Slot:
         self._js.logger.info("%s holds slot %d of governor %s", self._holder, seq, self._governor.name)
         return Slot(
             governor=self._governor.name,
@@ -198,8 +221,8 @@ class _Campaign:
             holder=self._holder,
             owner=self._owner,
             token=attempt.token,
-            waited=self._waited,
-            attempts=attempt.tries,
+            waited=facts["waited"],
+            attempts=facts["attempts"],
             waited_by=self._waited_by,
             stack=self._stack,
             leave=self._governor.leave_on_completion,
@@ -218,38 +241,31 @@ class _Campaign:
         except GovernorError as exc:
             self._js.logger.warning("%s", exc)
 
-    @property
-    def _waited(self) -> float:
-        return self._timing.clock() - self._began
+    def _facts(self, tries: int) -> Facts:
+        waited = self._timing.clock() - self._began
+        return {"attempts": tries, "waited": round(waited, 3), "waited_by": self._waited_by}
 
-    def _facts(self, tries: int) -> dict[str, Any]:
-        return {"attempts": tries, "waited": round(self._waited, 3), "waited_by": self._waited_by}
+    async def _in_vain(self, facts: Facts) -> WaitTimeout:
+        """The error when time is up, with who holds the slots as far as that can still be learned."""
+        try:
+            seen = await situation(self._stack, _HOLDERS_TOLD)
+        except GovernorError as exc:
+            return self._timed_out(facts, f"and who holds the slots could not be read: {exc}")
+        state = seen.state
+        detail = f"{state.active} of {state.config.limit} slots held"
+        if not facts["attempts"]:
+            detail += ", and others in the queue called to the rest"
+        if seen.oldest:
+            detail += f", oldest by {seen.oldest[0].shown} for {format_duration(seen.oldest[0].age(state.now))}"
+        holders = [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in seen.oldest]
+        return self._timed_out(
+            {**facts, "active": state.active, "limit": state.config.limit, "holders": holders}, detail
+        )
 
-    async def _timed_out(self, tries: int, reason: str = "") -> WaitTimeout:
-        """The error, with who holds the slots as far as that can still be learned."""
-        waited, facts, detail = self._waited, self._facts(tries), reason
-        if not reason:
-            facts_now, detail = await self._situation(tries)
-            facts.update(facts_now)
+    def _timed_out(self, facts: Facts, detail: str) -> WaitTimeout:
+        tries = facts["attempts"]
         return WaitTimeout(
-            f"Timed out after {waited:.1f} s waiting for a slot in governor '{self._governor.name}' "
+            f"Timed out after {facts['waited']:.1f} s waiting for a slot in governor '{self._governor.name}' "
             f"({tries} attempt{'' if tries == 1 else 's'}, {detail.rstrip('.')}).",
             **facts,
         )
-
-    async def _situation(self, tries: int) -> tuple[dict[str, Any], str]:
-        try:
-            state, oldest = await self._stack.state(), await self._stack.entries(_HOLDERS_TOLD)
-        except GovernorError as exc:
-            return {}, f"and who holds the slots could not be read: {exc}"
-        facts = {
-            "active": state.active,
-            "limit": state.config.limit,
-            "holders": [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in oldest],
-        }
-        detail = f"{state.active} of {state.config.limit} slots held"
-        if not tries:
-            detail += ", and others in the queue called to the rest"
-        if oldest:
-            detail += f", oldest by {oldest[0].shown} for {format_duration(oldest[0].age(state.now))}"
-        return facts, detail

@@ -127,6 +127,14 @@ class JetStream:
         """Repeat what is safe to repeat, for ``patience`` seconds, until the server's verdict on it is known."""
         return await self.timing.until_verdict(operation, self.patience, self.timing.clock() + self.patience)
 
+    async def if_permitted(self, reading: Awaitable[Answer]) -> Answer | None:
+        """Return what a reading finds; None where this NATS user may not read that, and can do without."""
+        try:
+            return await reading
+        except PermissionRefused as exc:
+            self.logger.debug("%s", exc)
+            return None
+
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Go on with it as long as the connection is not closed, beside all else."""
         task = asyncio.ensure_future(work)

@@ -30,7 +30,6 @@ from .errors import (
 from .hazards import check_change, hazards
 from .jetstream import JetStream, check_echo, jetstream
 from .names import ALL_QUEUES, campaign_subject, governor_name, stream_name
-from .queue import Queue
 from .stack import Stack
 from .state import State
 
@@ -64,8 +63,8 @@ class Manager:
         self.changes = changes
         self.before: GovernorConfig | None = None
         self.queue_is = queue_is
-        self.queue = Queue(state.config.name, js)
-        self._stack = Stack(state.config.name, js)
+        self.stack = Stack(state.config.name, js)
+        self.queue = self.stack.queue
 
     # -- getting one
 
@@ -252,18 +251,18 @@ class Manager:
 
     async def entries(self) -> list[Entry]:
         """All entries, oldest first."""
-        return await self._stack.entries()
+        return await self.stack.entries()
 
     async def evict(self, seq: int) -> str:
         """Remove an entry, whoever owns it; the holder's name that was on it. Raises EntryGone."""
-        removed = await self._stack.delete(seq, lambda _entry: None)
+        removed = await self.stack.delete(seq, lambda _entry: None)
         if removed is None:
             raise EntryGone(f"Governor '{self.name}' has no entry {seq}.")
         return removed.holder
 
     async def reset(self) -> int:
         """Remove all entries that there are now; how many they were."""
-        return await self._stack.purge()
+        return await self.stack.purge()
 
     async def delete(self, force: bool = False) -> None:
         """Remove the governor itself, and its queue. Raises what ``check_deletion`` raises."""
@@ -288,7 +287,7 @@ class Manager:
 
     async def refresh(self) -> State:
         """Read ``state`` again, and return it."""
-        self.state = await self.js.until_verdict(self._stack.state)
+        self.state = await self.js.until_verdict(self.stack.state)
         return self.state
 
     @property

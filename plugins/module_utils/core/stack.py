@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable
 from dataclasses import replace
+from enum import Enum
 from typing import Callable
 
 from .bulk import read_from
@@ -25,6 +26,7 @@ from .errors import (
     EntryGone,
     GovernorError,
     GovernorFull,
+    JetStreamUnavailable,
     NotOwner,
     NotSent,
     NoVerdict,
@@ -50,8 +52,13 @@ _BEARS_UNKNOWN_SEQUENCES = (2, 11)
 _FEW = 4
 
 
-class StaleToken(GovernorError):
-    """The token's entry was made and is gone already: a new try needs a new token."""
+class Refusal(Enum):
+    """Why an entry was not stored. The values are for sentences."""
+
+    FULL = "the governor is full"
+    STALE = "an earlier try had stored the entry of this token, and it is gone already"
+    UNDECIDED = "the server has seen the entry of this token, and does not tell where it is"
+    UNHEARD = "no stream listens on the subject"
 
 
 class Stack:
@@ -59,7 +66,7 @@ class Stack:
         self.name = name
         self.stream = stream_name(name)
         self.js = js
-        self._queue = Queue(name, js)
+        self.queue = Queue(name, js)
 
     async def state(self) -> State:
         """Raises UnknownGovernor and NotAGovernor."""
@@ -80,32 +87,56 @@ class Stack:
 
     async def publish(
         self, subject: str, holder: str, owner: str | None, token: str, domain: str | None = None
-    ) -> int | None:
-        """The sequence of the entry, or None when the governor is full. One try; safe to repeat with the same token
-        until it is refused: replicated streams of nats-server 2.10 and 2.11 never take a token that they refused once.
+    ) -> int | Refusal:
+        """Publish an entry once. Return its sequence, or why it was not stored.
 
-        ``domain``: the JetStream domain of the governor, None where that is not known. Raises StaleToken when the
-        token's entry was stored by an earlier try and has been removed since, Undecided when the server has seen the
-        token and does not say what became of it, SubjectTaken when a governor of another domain has taken the entry.
+        Safe to repeat with the same token until it is refused: replicated streams of nats-server 2.10 and 2.11 never
+        take a token that they refused once. ``domain``: the JetStream domain of the governor, None where that is not
+        known. Raises SubjectTaken when a governor of another domain has stored the entry, and others of the tree.
         """
         # Without the name of the stream, an entry could end up in whatever stream has the subject now.
         headers = {**entry_headers(owner, token), "Nats-Expected-Stream": self.stream}
-        what = f"Could not enter governor '{self.name}'"
+        what = f"Could not acquire a slot of governor '{self.name}'"
         try:
             ack = await self.js.publish(subject, holder.encode(), headers, what=what)
         except GovernorFull:
-            return None
+            return Refusal.FULL
+        except Undecided:
+            return Refusal.UNDECIDED
+        except UnknownGovernor:
+            return Refusal.UNHEARD
         seq = int(ack["seq"])
         if domain is not None and ack.get("domain", domain) != domain:
-            await self._taken_elsewhere(seq, token, ack["domain"], domain)
-        if ack.get("duplicate") and not seq:
-            raise Undecided(f"{what}: the server has seen the entry of token {token}, and does not tell where it is.")
+            await self._stored_elsewhere(seq, token, ack["domain"], domain)
         if ack.get("duplicate"):
-            # The server remembers a message id for as long as its window lasts, also when the message is gone.
-            stored = await self._read(seq)
-            if stored is None or stored.token != token:
-                raise StaleToken(f"The slot {seq} of governor '{self.name}' was taken and is gone already.")
+            return await self._stored_before(seq, token)
         return seq
+
+    async def _stored_before(self, seq: int, token: str) -> int | Refusal:
+        """Tell what became of an entry that the server calls a duplicate.
+
+        It remembers a message id for as long as its window lasts, also when the message is gone.
+        """
+        if not seq:
+            return Refusal.UNDECIDED
+        stored = await self._read(seq)
+        return seq if stored is not None and stored.token == token else Refusal.STALE
+
+    async def moved(self, subject: str, was_there: bool) -> State:
+        """Return the state of a governor that listens on ``subject`` no more.
+
+        Raises UnknownGovernor when it is gone, and NotSent when it listens there all the same, so that its server must
+        be away. ``was_there``: this JetStream has answered before, so that its silence is no verdict either.
+        """
+        try:
+            state = await self.state()
+        except JetStreamUnavailable as exc:
+            if not was_there:
+                raise
+            raise NotSent(str(exc)) from exc
+        if state.config.subject == subject:
+            raise NotSent(f"No stream listens on '{subject}', the subject of governor '{self.name}'.")
+        return state
 
     async def entry(self, seq: int) -> Entry | None:
         """The entry of that sequence, or None when there is none."""
@@ -210,7 +241,7 @@ class Stack:
         async def carried_out() -> Answer:
             removed = await self.js.until_verdict(removal)
             if removed:
-                await self._queue.wake(1)
+                await self.queue.wake(1)
             return removed
 
         try:
@@ -228,11 +259,11 @@ class Stack:
         request = {"seq": state.last_seq + 1}
         verb = f"STREAM.PURGE.{self.stream}"
         answer = await self.js.until_verdict(lambda: self._ask(verb, "Could not reset", request))
-        await self._queue.wake(min(state.active, state.config.limit))
+        await self.queue.wake(min(state.active, state.config.limit))
         # A repeated purge finds nothing left; what the state counted is then the better number.
         return int(answer["purged"]) or state.active
 
-    async def _taken_elsewhere(self, seq: int, token: str, domain: str, mine: str) -> None:
+    async def _stored_elsewhere(self, seq: int, token: str, domain: str, mine: str) -> None:
         """Take back what another domain has stored, and perhaps this one as well. Raises SubjectTaken."""
         twin = Stack(self.name, replace(self.js, domain=domain))
         left = ""

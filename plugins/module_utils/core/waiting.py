@@ -15,7 +15,7 @@ from .backoff import Backoff
 from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
 from .lookout import Advice, Lookout
 from .place import Place
-from .queue import Queue, QueueState
+from .queue import QueueState
 from .stack import Stack
 from .watch import watch
 
@@ -28,22 +28,22 @@ _NOT_NOW = (NoVerdict, JetStreamUnavailable)
 
 
 class Waiting:
-    """One waiter. An asynchronous context: leaving it without an error means that the slot was entered.
+    """One waiter. An asynchronous context: on the way out it leaves the queue.
 
+    ``started``: set it when the slot is held; a wake-up that led to nothing goes on to the next in the queue.
     ``by`` is "queue" or "polling", None before anything was waited for. ``counts``: set it to have the queue counted
     whenever this one joins it, one request more: those who join together know their places apart then.
     """
 
-    def __init__(
-        self, stack: Stack, queue: Queue, subject: str, interval: float | None, backoff: Backoff | None
-    ) -> None:
+    def __init__(self, stack: Stack, subject: str, interval: float | None, backoff: Backoff | None) -> None:
         self.by: str | None = None
         self.counts = False
+        self.started = False
         self._stack = stack
-        self._queue = queue
+        self._queue = stack.queue
         self._interval = interval or _TRY_EVERY
         self._backoff = backoff
-        self._timing = queue.js.timing
+        self._timing = stack.js.timing
         self._lookout = Lookout(self._timing, subject, interval)
         self._mine: Place | None = None
         self._counting: asyncio.Future[None] | None = None
@@ -72,7 +72,7 @@ class Waiting:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._leave(used=exc is None)
+        await self._leave(used=self.started)
 
     async def worthwhile(self, seconds: float) -> None:
         """After a try that was refused: return when another is worthwhile, at the latest in so many seconds.

@@ -21,11 +21,12 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.config imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue, QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal, Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -162,12 +163,13 @@ class Publishing(NamedTuple):
     token: str
 
 
-# What one call does: returns a sequence or None (full), raises, or whatever the function does.
-Outcome = Union[None, int, GovernorError, Callable[[], Awaitable[Optional[int]]]]
+# What one call does: returns a sequence, None (full) or another refusal, raises, or whatever the function returns.
+Answered = Union[None, int, Refusal, GovernorError]
+Outcome = Union[Answered, Callable[[], Awaitable[Answered]]]
 
 
 class FakeStack:
-    """Each call of ``enter`` has the next outcome; when they run out, the last one stays."""
+    """Each call of ``publish`` has the next outcome; when they run out, the last one stays."""
 
     def __init__(self, *outcomes: Outcome, state: Union[State, GovernorError], entries: Sequence[Entry] = ()) -> None:
         self.js: Optional[JetStream] = None
@@ -177,22 +179,28 @@ class FakeStack:
         self.now: Union[State, GovernorError] = state
         self.holding = list(entries)
         self.settles: Optional[GovernorError] = None
+        self.queue: Optional[Queue] = None
         self._outcomes: Iterator[Outcome] = iter(outcomes)
         self._last: Outcome = outcomes[-1]
 
     async def publish(
         self, subject: str, holder: str, owner: Optional[str], token: str, _domain: Optional[str]
-    ) -> Optional[int]:
+    ) -> Union[int, Refusal]:
         self.entered.append(Publishing(subject, holder, owner, token))
         outcome = next(self._outcomes, self._last)
+        if callable(outcome):
+            outcome = await outcome()
         if isinstance(outcome, GovernorError):
             raise outcome
-        return await outcome() if callable(outcome) else outcome
+        return Refusal.FULL if outcome is None else outcome
 
     async def state(self) -> State:
         if isinstance(self.now, GovernorError):
             raise self.now
         return self.now
+
+    async def moved(self, subject: str, was_there: bool) -> State:
+        return await Stack.moved(cast(Stack, self), subject, was_there)
 
     async def in_touch(self) -> State:
         return await self.state()
@@ -252,11 +260,24 @@ def an_entry(seq: int, holder: str, age: float) -> Entry:
     )
 
 
-def governor(time: FakeTime, stack: FakeStack, nats: Optional[FakeNats] = None, **options: Any) -> Governor:
+class Watched(Governor):
+    """A governor that keeps the waits of those who campaign in it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.waits: list[Waiting] = []
+
+    def waiting(self, subject: str) -> Waiting:
+        self.waits.append(super().waiting(subject))
+        return self.waits[-1]
+
+
+def governor(time: FakeTime, stack: FakeStack, nats: Optional[FakeNats] = None, **options: Any) -> Watched:
     """A governor on that stack and clock; it has no server, and no queue unless the connection has it."""
     js = JetStream(nc=cast("Any", nats or FakeNats()), timing=time.timing, patience=15.0)
-    made = Governor("g", js, **options)
+    made = Watched("g", js, **options)
     stack.js = made.js
+    stack.queue = Queue("g", made.js)
     made.stack = cast(Stack, stack)
     return made
 

@@ -18,14 +18,14 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     NotSent,
     NoVerdict,
     PermissionRefused,
-    Undecided,
     UnknownGovernor,
     WaitTimeout,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import StaleToken
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
+    Answered,
     FakeStack,
     FakeTime,
     Outcome,
@@ -41,11 +41,9 @@ SUBJECT = "$GOVERNOR.campaign.g"
 def taking(time: FakeTime, seconds: float, outcome: Outcome) -> Outcome:
     """An outcome that comes after so many seconds."""
 
-    async def act() -> Optional[int]:
+    async def act() -> Answered:
         time.now += seconds
         assert not callable(outcome)
-        if isinstance(outcome, GovernorError):
-            raise outcome
         return outcome
 
     return act
@@ -97,7 +95,7 @@ def test_a_full_governor_is_tried_every_interval_with_the_same_token() -> None:
 def test_a_token_that_is_not_taken_again_after_a_refusal_is_replaced_at_once() -> None:
     """Replicated streams of nats-server 2.10 and 2.11 never take a token that they have refused."""
     time = FakeTime()
-    undecided = Undecided("seen, not stored")
+    undecided = Refusal.UNDECIDED
     stack = FakeStack(None, undecided, None, undecided, 9, state=a_state())
     slot = start(time, stack, interval=0.5)
     assert (slot.seq, time.slept) == (9, [0.5, 0.5])
@@ -235,8 +233,8 @@ def test_an_answer_that_got_lost_is_asked_for_with_the_same_token() -> None:
 def test_a_token_that_is_neither_stored_nor_refused_is_given_up_after_an_election() -> None:
     """A refusal whose answer was lost is never told again by nats-server 2.10 and 2.11: waiting goes on afterwards."""
     time = FakeTime()
-    undecided = taking(time, 5, Undecided("seen, not stored"))
-    stack = FakeStack(undecided, undecided, undecided, undecided, Undecided("seen, not stored"), 7, state=a_state())
+    undecided = taking(time, 5, Refusal.UNDECIDED)
+    stack = FakeStack(undecided, undecided, undecided, undecided, Refusal.UNDECIDED, 7, state=a_state())
     slot = start(time, stack, timeout=600)
     assert slot.seq == 7
     assert len(set(stack.tokens[:5])) == 1
@@ -318,7 +316,7 @@ def test_who_holds_the_slots_is_left_out_when_it_cannot_be_read() -> None:
 
 
 def test_an_entry_that_was_evicted_before_it_was_known_is_followed_by_one_with_a_new_token() -> None:
-    stack = FakeStack(NoVerdict("no answer"), StaleToken("gone"), 6, state=a_state())
+    stack = FakeStack(NoVerdict("no answer"), Refusal.STALE, 6, state=a_state())
     slot = start(FakeTime(), stack)
     assert slot.seq == 6
     first, again, fresh = stack.tokens
@@ -328,19 +326,19 @@ def test_an_entry_that_was_evicted_before_it_was_known_is_followed_by_one_with_a
 
 def test_nobody_listens_because_the_governor_is_gone() -> None:
     gone = UnknownGovernor("There is no governor 'g'.")
-    error = refused(FakeTime(), FakeStack(UnknownGovernor("nobody"), state=gone), 10, subject=SUBJECT)
+    error = refused(FakeTime(), FakeStack(Refusal.UNHEARD, state=gone), 10, subject=SUBJECT)
     assert (type(error), str(error)) == (UnknownGovernor, "There is no governor 'g'.")
 
 
 def test_nobody_listens_because_the_governor_has_moved() -> None:
     """It is followed to where it listens now."""
-    stack = FakeStack(UnknownGovernor("nobody"), 3, state=a_state(subject="c.governor.g"))
+    stack = FakeStack(Refusal.UNHEARD, 3, state=a_state(subject="c.governor.g"))
     assert start(FakeTime(), stack, 10, subject=SUBJECT).seq == 3
     assert [each.subject for each in stack.entered] == [SUBJECT, "c.governor.g"]
 
 
 def test_nobody_listens_for_a_moment_because_the_leader_changes() -> None:
-    stack = FakeStack(UnknownGovernor("nobody"), UnknownGovernor("nobody"), 2, state=a_state())
+    stack = FakeStack(Refusal.UNHEARD, Refusal.UNHEARD, 2, state=a_state())
     assert start(FakeTime(), stack, timeout=10).seq == 2
 
 

@@ -9,8 +9,9 @@ from typing import Union
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict, Undecided
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
@@ -79,6 +80,6 @@ def test_without_time_to_wait_giving_way_is_being_too_late() -> None:
 def test_the_token_of_the_first_try_is_kept_until_it_is_refused() -> None:
     """Its entry may be on its way through the cluster: with another token there could be two."""
     time, nats = coming(QueueState(3, 9, called=1))
-    stack = FakeStack(NoVerdict("no answer"), Undecided("not yet"), 5, state=ONE_EMPTY)
+    stack = FakeStack(NoVerdict("no answer"), Refusal.UNDECIDED, 5, state=ONE_EMPTY)
     slot = start(time, stack, nats)
     assert stack.tokens == [slot.token] * 3

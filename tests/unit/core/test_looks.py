@@ -73,8 +73,11 @@ def test_each_refusal_of_a_replicated_governor_is_made_sure() -> None:
     nats.beats(time)
     tried: list[float] = []
     time.at(1012, nats.send)
-    stack = FakeStack(None, state=a_state(2, replicas=3))
-    failure(time, stack, nats, timeout=50, on_refused=lambda _waiting: tried.append(time.now - 1000))
+
+    async def tries() -> None:
+        tried.append(time.now - 1000)
+
+    failure(time, FakeStack(tries, state=a_state(2, replicas=3)), nats, timeout=50)
     assert tried == [0, 10, 12, 22, 50]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import partial
 from types import SimpleNamespace
@@ -13,12 +14,12 @@ from typing import Any, Optional
 import pytest
 from nats.errors import ConnectionClosedError
 
+from ansible_collections.jetstream.governor.plugins.module_utils.core import campaign
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     PermissionRefused,
     WaitTimeout,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeNats,
     FakeStack,
@@ -27,12 +28,24 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     a_state,
     failure,
     full_until,
+    governor,
     start,
 )
 
 SUBJECT = "$GOVERNOR.campaign.g"
 PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVQUEUE_g.queue"
 FULL = a_state(2)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options for somebody who wants to know how it stands, and so has the queue counted; and is told nothing."""
+
+    async def report(*_words: Any) -> None:
+        pass
+
+    monkeypatch.setattr(campaign, "report", report)
+    return {"on_wait": lambda _waited, _seen: None}
 
 
 def test_without_a_queue_the_governor_is_polled() -> None:
@@ -207,51 +220,48 @@ def test_the_place_is_told_while_it_is_known() -> None:
     time, nats = FakeTime(), QueueNats(waiting=7)
     places: list[Optional[int]] = []
 
-    def on_refused(waiting: Waiting) -> None:
-        places.append(waiting.position_in(QueueState(7, 0)))
+    async def tries() -> Optional[int]:
+        places.extend(waiting.position_in(QueueState(7, 0)) for waiting in made.waits)
+        return 5 if time.now >= 1008 else None
 
+    made = governor(time, FakeStack(tries, state=FULL), nats)
     for moment in (1000.5, 1003):
         time.at(moment, nats.send)
     time.set_at(1006, nats, queue=None)
     time.at(1006, partial(nats.send, "409"))
-    start(time, FakeStack(full_until(time, 1008), state=FULL), nats, on_refused=on_refused)
-    assert places[:3] == [None, None, 7]
+    asyncio.run(made.start("web01", timeout=600))
+    assert places[:3] == [None, 7, None]
     assert set(places[3:]) == {None}
 
 
-def test_those_who_join_together_know_their_places_apart_where_the_queue_is_counted() -> None:
+def test_those_who_join_together_know_their_places_apart_where_the_queue_is_counted(told: dict[str, Any]) -> None:
     """By the first look, a second later, others have joined it too."""
     time, nats = FakeTime(), QueueNats(waiting=3)
     places: list[Optional[int]] = []
 
-    def on_refused(waiting: Waiting) -> None:
-        waiting.counts = True
+    async def look() -> None:
+        places.extend(waiting.position_in(QueueState(50, 1)) for waiting in made.waits)
 
-        async def look() -> None:
-            places.append(waiting.position_in(QueueState(50, 1)))
-
-        for moment in (1000.5, 1002):
-            time.at(moment, look)
+    for moment in (1000.5, 1002):
+        time.at(moment, look)
 
     # The third is counted while nothing happens; then the others come.
     for moment, queue in ((1000.1, QueueState(3, 0)), (1000.2, QueueState(3, 0)), (1000.3, QueueState(50, 0))):
         time.set_at(moment, nats, queue=queue)
     time.at(1004, nats.send)
-    start(time, FakeStack(None, 5, state=FULL), nats, on_refused=on_refused)
+    made = governor(time, FakeStack(None, 5, state=FULL), nats, **told)
+    asyncio.run(made.start("web01", timeout=600))
     # One of those before it was called meanwhile.
     assert places == [2, 2]
 
 
 @pytest.mark.parametrize("error", [10059, 10008])
-def test_a_queue_that_cannot_be_counted_is_waited_in(error: int) -> None:
+def test_a_queue_that_cannot_be_counted_is_waited_in(error: int, told: dict[str, Any]) -> None:
     class Uncounted(QueueNats):
         async def request(self, *_rest: Any, **_more: Any) -> Any:
             return SimpleNamespace(data=json.dumps({"error": {"code": 503, "err_code": error, "description": "no"}}))
 
-    def on_refused(waiting: Waiting) -> None:
-        waiting.counts = True
-
     time, nats = FakeTime(), Uncounted()
     time.at(1000.5, nats.send)
-    slot = start(time, FakeStack(None, 5, state=FULL), nats, on_refused=on_refused)
+    slot = start(time, FakeStack(None, 5, state=FULL), nats, **told)
     assert (slot.waited, slot.waited_by) == (0.5, "queue")

@@ -12,7 +12,7 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorFull, NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import StaleToken
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
     FakeTime,
@@ -68,7 +68,7 @@ def test_a_try_that_was_refused_has_left_nothing() -> None:
     assert cancelled_in_mid_try(None).removed == []
 
 
-@pytest.mark.parametrize("outcome", [StaleToken("gone"), NoVerdict("no answer"), GovernorFull("full")])
+@pytest.mark.parametrize("outcome", [Refusal.STALE, NoVerdict("no answer"), GovernorFull("full")])
 def test_what_goes_wrong_then_does_not_hide_that_it_was_cancelled(outcome: Outcome) -> None:
     assert cancelled_in_mid_try(outcome).removed == []
 

@@ -179,7 +179,7 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
         return an_entry(1, "web01", 1)
 
     async def load(*_what: Any) -> Any:
-        return SimpleNamespace(state=a_state(active=1))
+        return SimpleNamespace(state=a_state(active=1), stack=Stack("g", cast(Any, None)))
 
     monkeypatch.setattr(slots, "load_foretold", load)
     monkeypatch.setattr(Stack, "find", find)

@@ -72,6 +72,7 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
                 manager.state = a_state(active=len(entries) - len(removed), limit=9)
 
             manager = SimpleNamespace(limit=9, state=a_state(active=len(entries), limit=9), refresh=refresh)
+            manager.stack = Stack("g", cast(Any, None))
             return manager
 
         monkeypatch.setattr(slots, "load_foretold", load)
@@ -88,8 +89,7 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
             check_mode=check_mode,
             warn=warnings.append,
         )
-        js = JetStream(nc=cast("Any", None))
-        result = asyncio.run(requested(state, module, js))
+        result = asyncio.run(requested(state, module, JetStream(nc=cast("Any", None))))
         seqs = [each["seq"] for each in result["released" if state is release else "evicted"]]
         assert (result["changed"], result["acquired"]) == (bool(seqs), False)
         assert result["active"] == len(entries) - len(seqs)

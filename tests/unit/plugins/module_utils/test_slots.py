@@ -94,7 +94,8 @@ def acquired(monkeypatch: pytest.MonkeyPatch, request: Request, *entries: Entry)
         return next((entry for entry in entries if wanted(entry)), None)
 
     async def load(*_what: Any) -> Any:
-        return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2))
+        stack = Stack("g", cast(Any, None))
+        return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2), stack=stack)
 
     monkeypatch.setattr(slots, "load_foretold", load)
     monkeypatch.setattr(Stack, "find", find)

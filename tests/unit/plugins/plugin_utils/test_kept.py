@@ -72,17 +72,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
     monkeypatch.setattr(module, "connected", connected)
     monkeypatch.setattr(module, "Governor", lambda *_words, **_options: made)
-    monkeypatch.setattr(module, "Progress", lambda *_words: cast(Any, _Silent()))
     monkeypatch.setattr(kept, "_kept", {})
     return made
-
-
-class _Silent:
-    def begin(self, _waiting: object) -> None:
-        raise AssertionError("nobody waits")
-
-    def end(self) -> None:
-        pass
 
 
 class NoInterruptions:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Optional, cast
+from functools import partial
+from typing import Optional
 
 import pytest
 
@@ -18,7 +19,6 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     PermissionRefused,
     WaitTimeout,
 )
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.plugins.plugin_utils.second_slot import HeldAlready, refuse_second
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
@@ -53,10 +53,7 @@ def enters(stack: CountingStack) -> bool:
     async def campaign() -> bool:
         made = governor(FakeTime(), stack)
 
-        async def admit(state: State) -> None:
-            await refuse_second(cast(Stack, stack), MINE, state)
-
-        await made.start("web01", owner=MINE, timeout=5, admit=admit)
+        await made.start("web01", owner=MINE, timeout=5, admit=partial(refuse_second, owner=MINE))
         return True
 
     return asyncio.run(campaign())
