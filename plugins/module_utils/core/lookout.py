@@ -82,7 +82,7 @@ class Lookout:
         """The place, as moved on since the last look; None before the first."""
         if self.queue is None or self.position is None:
             return None
-        return max(1, min(self.position - (queue.served - self.queue.served), queue.waiting))
+        return max(1, min(self.position - (queue.delivered - self.queue.delivered), queue.waiting))
 
     def refused(self) -> None:
         """A try in which nothing had to be made sure."""
@@ -108,7 +108,7 @@ class Lookout:
 
     def seen(self, state: State, queue: QueueState) -> Advice:
         first, self._blind = not self._looked, 0
-        called = queue.served - self.queue.served if self.queue and self.position else 0
+        called = queue.delivered - self.queue.delivered if self.queue and self.position else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self._see(state, queue)
         self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
@@ -118,7 +118,7 @@ class Lookout:
             self._empty_looks = 0
             return self._make_sure(state)
         # A wake-up that those who do not answer pass on to each other moves the queue too, and fills no slot.
-        moves = entered if queue.again else called
+        moves = entered if queue.redelivered else called
         return self._empty(state.config.limit - state.active, moves > 0)
 
     def _see(self, state: State, queue: QueueState) -> None:
@@ -167,7 +167,7 @@ class Lookout:
 
     def _nobody_answers(self) -> bool:
         """Whether wake-ups are passed on from one to the next, and there are still some who were not called."""
-        return self.queue is not None and self.queue.again > 0 and self.queue.waiting > 0
+        return self.queue is not None and self.queue.redelivered > 0 and self.queue.waiting > 0
 
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
         # Those who join together look together first, and are spread over the interval from then on.

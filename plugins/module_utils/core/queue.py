@@ -40,16 +40,16 @@ _KNOWS_PRIORITIES = (2, 12)
 
 @dataclass(frozen=True)
 class QueueState:
-    """``waiting``: how many are in the queue. ``served``: how many wake-ups it has handed out since it was made.
+    """``waiting``: how many are in the queue. ``delivered``: how many wake-ups it has handed out since it was made.
 
-    ``called``: how many have a wake-up and have not told what came of it; ``again``: how many of these were called
-    because another before them did not tell, or could make no use of it.
+    ``ack_pending``: how many have a wake-up and have not told what came of it; ``redelivered``: how many of these were
+    called because another before them did not tell, or could make no use of it.
     """
 
     waiting: int
-    served: int
-    called: int = 0
-    again: int = 0
+    delivered: int
+    ack_pending: int = 0
+    redelivered: int = 0
 
 
 class Queue:
@@ -67,9 +67,9 @@ class Queue:
             return None
         return QueueState(
             waiting=int(info["num_waiting"]),
-            served=int(info["delivered"]["consumer_seq"]),
-            called=int(info["num_ack_pending"]),
-            again=int(info["num_redelivered"]),
+            delivered=int(info["delivered"]["consumer_seq"]),
+            ack_pending=int(info["num_ack_pending"]),
+            redelivered=int(info["num_redelivered"]),
         )
 
     async def has_called(self, count: int) -> bool:
@@ -79,7 +79,7 @@ class Queue:
         except (GovernorError, asyncio.TimeoutError):
             return False
         # Those who are called in the place of another may be as dead: nobody gives way to them.
-        return queue is not None and queue.called - queue.again >= count
+        return queue is not None and queue.ack_pending - queue.redelivered >= count
 
     async def condition(self, replicas: int) -> QueueIs:
         """Tell whether it is as ``make`` would make it for so many replicas: "ready", "absent" or "broken"."""

@@ -127,9 +127,9 @@ class FakeNats:
         if isinstance(self.queue, QueueState):
             answer = {
                 "num_waiting": self.queue.waiting,
-                "delivered": {"consumer_seq": self.queue.served},
-                "num_ack_pending": self.queue.called,
-                "num_redelivered": self.queue.again,
+                "delivered": {"consumer_seq": self.queue.delivered},
+                "num_ack_pending": self.queue.ack_pending,
+                "num_redelivered": self.queue.redelivered,
             }
         return SimpleNamespace(data=json.dumps(answer))
 
@@ -142,7 +142,7 @@ class QueueNats(FakeNats):
 
     def __init__(self, waiting: int = 1) -> None:
         super().__init__()
-        self.queue = QueueState(waiting, served=0)
+        self.queue = QueueState(waiting, delivered=0)
 
     async def pulled(self) -> None:
         if not isinstance(self.queue, QueueState):

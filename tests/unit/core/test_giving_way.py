@@ -35,7 +35,7 @@ def coming(queue: Union[QueueState, int, None]) -> tuple[FakeTime, QueueNats]:
 
 
 def test_who_was_called_to_the_slot_goes_first() -> None:
-    time, nats = coming(QueueState(3, 9, called=1))
+    time, nats = coming(QueueState(3, 9, ack_pending=1))
     slot = start(time, FakeStack(5, state=ONE_EMPTY), nats)
     assert (slot.waited, slot.attempts, slot.waited_by) == (1, 1, "queue")
 
@@ -44,9 +44,9 @@ def test_who_was_called_to_the_slot_goes_first() -> None:
     ("state", "queue"),
     [
         (ONE_EMPTY, QueueState(3, 9)),
-        (TWO_EMPTY, QueueState(3, 9, called=1)),
-        (ONE_EMPTY, QueueState(3, 9, called=1, again=1)),
-        (FULL, QueueState(3, 9, called=1)),
+        (TWO_EMPTY, QueueState(3, 9, ack_pending=1)),
+        (ONE_EMPTY, QueueState(3, 9, ack_pending=1, redelivered=1)),
+        (FULL, QueueState(3, 9, ack_pending=1)),
         (ONE_EMPTY, None),
         (ONE_EMPTY, 10008),
     ],
@@ -66,12 +66,12 @@ def test_nobody_else_is_given_way_to(state: State, queue: Union[QueueState, int,
 
 
 def test_who_names_the_subject_tries_without_a_question() -> None:
-    time, nats = coming(QueueState(3, 9, called=1))
+    time, nats = coming(QueueState(3, 9, ack_pending=1))
     assert start(time, FakeStack(5, state=ONE_EMPTY), nats, subject="$GOVERNOR.campaign.g").waited == 0
 
 
 def test_without_time_to_wait_giving_way_is_being_too_late() -> None:
-    time, nats = coming(QueueState(3, 9, called=1))
+    time, nats = coming(QueueState(3, 9, ack_pending=1))
     error = failure(time, FakeStack(5, state=ONE_EMPTY), nats, timeout=0)
     assert "(0 attempts, 1 of 2 slots held, and others in the queue called to the rest)" in str(error)
     assert (error.facts["attempts"], error.facts["active"]) == (0, 1)
@@ -79,7 +79,7 @@ def test_without_time_to_wait_giving_way_is_being_too_late() -> None:
 
 def test_the_token_of_the_first_try_is_kept_until_it_is_refused() -> None:
     """Its entry may be on its way through the cluster: with another token there could be two."""
-    time, nats = coming(QueueState(3, 9, called=1))
+    time, nats = coming(QueueState(3, 9, ack_pending=1))
     stack = FakeStack(NoVerdict("no answer"), Refusal.UNDECIDED, 5, state=ONE_EMPTY)
     slot = start(time, stack, nats)
     assert stack.tokens == [slot.token] * 3

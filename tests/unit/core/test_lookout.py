@@ -39,8 +39,8 @@ class Looking:
         self.lookout = Lookout(replace(self._time.timing, random=lambda: random), SUBJECT, interval)
         self.lookout.joined()
 
-    def look(self, state: State = FULL, waiting: int = 1, served: int = 0, again: int = 0) -> Advice:
-        return self.lookout.seen(state, QueueState(waiting, served, again, again))
+    def look(self, state: State = FULL, waiting: int = 1, delivered: int = 0, redelivered: int = 0) -> Advice:
+        return self.lookout.seen(state, QueueState(waiting, delivered, redelivered, redelivered))
 
     def later(self, seconds: float) -> None:
         self._time.now += seconds
@@ -117,7 +117,7 @@ def test_where_nobody_is_the_next_look_is_shortly_after_who_enters_now_expires()
     """As when the queue moves on between two looks."""
     looking = Looking(interval=3600)
     looking.look(seen(active=0, expires_in=0), waiting=2)
-    assert looking.look(seen(active=0, expires_in=0), waiting=1, served=1) is WAIT
+    assert looking.look(seen(active=0, expires_in=0), waiting=1, delivered=1) is WAIT
     assert looking.next == pytest.approx(60.075)
 
 
@@ -139,30 +139,30 @@ def test_an_empty_slot_is_looked_at_again_then_chances_are_raised_then_it_is_tri
 
 def test_an_empty_slot_while_the_queue_moves_is_on_its_way_to_somebody() -> None:
     looking = Looking()
-    assert looking.look(ONE_EMPTY, waiting=9, served=3) is WAIT
+    assert looking.look(ONE_EMPTY, waiting=9, delivered=3) is WAIT
     assert looking.next == 0.25
-    assert looking.look(ONE_EMPTY, waiting=8, served=4) is WAIT
+    assert looking.look(ONE_EMPTY, waiting=8, delivered=4) is WAIT
     assert looking.next == 5
     # It begins anew.
-    assert [looking.look(ONE_EMPTY, waiting=8, served=4) for _each in range(2)] == [WAIT, WAKE]
+    assert [looking.look(ONE_EMPTY, waiting=8, delivered=4) for _each in range(2)] == [WAIT, WAKE]
 
 
 def test_where_those_who_are_called_do_not_answer_more_and_more_are_called() -> None:
     """One that stands still after the other is handed the same wake-up. At the end of the queue, it tries itself."""
     looking, raised = Looking(), []
     for look in range(6):
-        advice = looking.look(ONE_EMPTY, waiting=40 - 2**look, served=2**look, again=1)
+        advice = looking.look(ONE_EMPTY, waiting=40 - 2**look, delivered=2**look, redelivered=1)
         assert looking.next == 0.25
         raised.append((advice, looking.lookout.wake_ups))
     assert raised == [(WAIT, 0), *((WAKE, count) for count in (1, 2, 4, 8, 16))]
-    assert looking.look(ONE_EMPTY, waiting=0, served=64, again=9) is TRY
+    assert looking.look(ONE_EMPTY, waiting=0, delivered=64, redelivered=9) is TRY
 
 
 def test_where_one_who_is_called_enters_no_more_are_called() -> None:
     looking = Looking()
     for _each in range(3):
-        looking.look(ONE_EMPTY, waiting=9, again=1)
-    assert looking.look(seen(active=1, last_seq=3), waiting=8, served=1, again=1) is WAIT
+        looking.look(ONE_EMPTY, waiting=9, redelivered=1)
+    assert looking.look(seen(active=1, last_seq=3), waiting=8, delivered=1, redelivered=1) is WAIT
     assert looking.next == 5
 
 
@@ -183,49 +183,49 @@ def test_an_empty_slot_that_was_seen_before_the_queue_was_joined_again_is_forgot
 def test_those_who_enter_past_the_queue_are_competed_with(active: int) -> None:
     """As many as there are slots may have been called before the first look, and have entered after it."""
     looking = Looking()
-    looking.look(FULL, waiting=9, served=3)
-    assert looking.look(seen(last_seq=6), waiting=7, served=5) is WAIT
-    assert looking.look(seen(last_seq=7), waiting=6, served=6) is WAIT
+    looking.look(FULL, waiting=9, delivered=3)
+    assert looking.look(seen(last_seq=6), waiting=7, delivered=5) is WAIT
+    assert looking.look(seen(last_seq=7), waiting=6, delivered=6) is WAIT
     for last_seq in (9, 10):
-        assert looking.look(seen(active, last_seq=last_seq), waiting=6, served=6) is TRY
+        assert looking.look(seen(active, last_seq=last_seq), waiting=6, delivered=6) is TRY
         assert looking.next == 5
-    assert looking.look(seen(last_seq=10), waiting=6, served=6) is WAIT
+    assert looking.look(seen(last_seq=10), waiting=6, delivered=6) is WAIT
     looking.lookout.joined()
-    assert looking.look(seen(last_seq=11), waiting=6, served=6) is WAIT
+    assert looking.look(seen(last_seq=11), waiting=6, delivered=6) is WAIT
 
 
 def test_those_who_were_called_in_vain_do_not_hide_those_who_enter_past_the_queue() -> None:
     looking = Looking()
-    looking.look(seen(last_seq=2), waiting=9, served=0)
-    looking.look(seen(last_seq=2), waiting=9, served=100)
-    assert looking.look(seen(last_seq=5), waiting=9, served=100) is TRY
+    looking.look(seen(last_seq=2), waiting=9, delivered=0)
+    looking.look(seen(last_seq=2), waiting=9, delivered=100)
+    assert looking.look(seen(last_seq=5), waiting=9, delivered=100) is TRY
 
 
 def test_a_queue_that_was_made_anew_is_no_reason_to_try() -> None:
     looking = Looking()
-    looking.look(waiting=9, served=100)
+    looking.look(waiting=9, delivered=100)
     looking.lookout.joined()
-    assert looking.look(waiting=9, served=0) is WAIT
+    assert looking.look(waiting=9, delivered=0) is WAIT
 
 
 def test_who_joins_again_is_behind_all_who_wait_then() -> None:
     looking = Looking()
     looking.look(waiting=7)
     looking.lookout.joined()
-    looking.look(waiting=40, served=30)
+    looking.look(waiting=40, delivered=30)
     assert looking.lookout.position == 40
 
 
-@pytest.mark.parametrize(("last_seq", "served"), [(4, 5), (3, 5), (2, 5)])
-def test_those_in_the_queue_enter_after_they_were_called(last_seq: int, served: int) -> None:
+@pytest.mark.parametrize(("last_seq", "delivered"), [(4, 5), (3, 5), (2, 5)])
+def test_those_in_the_queue_enter_after_they_were_called(last_seq: int, delivered: int) -> None:
     """Or are called in vain, or have not entered yet."""
     looking = Looking()
-    looking.look(FULL, waiting=9, served=3)
-    assert looking.look(seen(last_seq=last_seq), waiting=7, served=served) is WAIT
+    looking.look(FULL, waiting=9, delivered=3)
+    assert looking.look(seen(last_seq=last_seq), waiting=7, delivered=delivered) is WAIT
 
 
 def test_at_the_first_look_nobody_is_known_to_have_entered() -> None:
-    assert Looking().look(seen(last_seq=1_000_000), waiting=9, served=3) is WAIT
+    assert Looking().look(seen(last_seq=1_000_000), waiting=9, delivered=3) is WAIT
 
 
 @pytest.mark.parametrize("active", [1, 2])
@@ -292,8 +292,8 @@ def test_without_replicas_a_refusal_is_sure() -> None:
 def test_the_place_is_at_most_the_last_and_goes_down_with_those_who_are_called() -> None:
     looking = Looking()
     places = []
-    for waiting, served in [(7, 100), (9, 100), (12, 102), (12, 104), (12, 120)]:
-        looking.look(waiting=waiting, served=served)
+    for waiting, delivered in [(7, 100), (9, 100), (12, 102), (12, 104), (12, 120)]:
+        looking.look(waiting=waiting, delivered=delivered)
         places.append(looking.lookout.position)
     assert places == [7, 7, 5, 3, 1]
 
@@ -311,10 +311,10 @@ def test_the_place_is_not_beyond_the_end_of_the_queue() -> None:
 def test_the_place_moves_on_between_two_looks() -> None:
     looking = Looking()
     assert looking.lookout.position_in(QueueState(9, 100)) is None
-    looking.look(waiting=7, served=100)
+    looking.look(waiting=7, delivered=100)
     places = [
-        looking.lookout.position_in(QueueState(waiting, served))
-        for waiting, served in [(9, 100), (9, 102), (3, 102), (9, 120)]
+        looking.lookout.position_in(QueueState(waiting, delivered))
+        for waiting, delivered in [(9, 100), (9, 102), (3, 102), (9, 120)]
     ]
     assert places == [7, 5, 3, 1]
     assert looking.lookout.position == 7
@@ -324,7 +324,7 @@ def test_a_place_that_was_counted_on_joining_is_kept() -> None:
     """The others joined meanwhile; the first look is a first look all the same."""
     looking = Looking()
     looking.lookout.counted(QueueState(3, 100))
-    looking.look(waiting=50, served=101)
+    looking.look(waiting=50, delivered=101)
     assert (looking.lookout.position, looking.next) == (2, 5)
     # It came late.
     looking.lookout.counted(QueueState(50, 101))
@@ -341,11 +341,11 @@ def test_a_place_that_was_counted_is_kept_by_who_is_told() -> None:
 def test_who_joins_again_is_at_an_unknown_place() -> None:
     looking = Looking()
     looking.look(waiting=7)
-    looking.look(waiting=2, served=5)
+    looking.look(waiting=2, delivered=5)
     looking.later(9)
     looking.lookout.joined()
     assert (looking.lookout.position, looking.next) == (None, 1)
-    looking.look(waiting=40, served=5)
+    looking.look(waiting=40, delivered=5)
     assert looking.lookout.position == 40
 
 

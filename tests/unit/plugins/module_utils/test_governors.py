@@ -48,7 +48,7 @@ def a_queue(waiting: Optional[int] = 0) -> Queue:
     """With so many in it; None: there is none."""
 
     async def state() -> Optional[QueueState]:
-        return None if waiting is None else QueueState(waiting, served=0)
+        return None if waiting is None else QueueState(waiting, delivered=0)
 
     return cast(Queue, SimpleNamespace(state=state))
 
