@@ -72,7 +72,7 @@ class Queue:
             redelivered=int(info["num_redelivered"]),
         )
 
-    async def has_called(self, count: int) -> bool:
+    async def has_woken(self, count: int) -> bool:
         """Whether so many, who have just been called, are about to try. No answer in time is a no."""
         try:
             queue = await asyncio.wait_for(self.state(), _TRY_WITHIN)
