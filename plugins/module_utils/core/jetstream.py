@@ -28,7 +28,7 @@ from .errors import (
     UnknownGovernor,
     from_server,
 )
-from .timing import Answer, Timing, begun
+from .timing import Answer, Timing, eager_task
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -174,7 +174,7 @@ class JetStream:
         if not self.nc.is_connected:
             raise NotSent(f"{what}: the connection to NATS is lost{self._last_error()}.")
         before = self.nc.last_error
-        request = begun(self.nc.request(subject, payload, self.timeout, headers=headers))
+        request = eager_task(self.nc.request(subject, payload, self.timeout, headers=headers))
         refusals = _Refusals(request, lambda: self.look_for_refusal(subject, before, what))
         try:
             return await request

@@ -65,7 +65,7 @@ class Timing:
             await self.sleep(_RETRY_PAUSE)
 
 
-def begun(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+def eager_task(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
     """A task that has done what comes before its first wait already, where Python can: it saves a turn of the loop."""
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
