@@ -24,7 +24,7 @@ from .situation import OnWait, report, situation
 from .slot import Slot
 from .stack import Stack
 from .state import State
-from .timing import carried_through
+from .timing import run_to_completion
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -148,7 +148,7 @@ class _Campaign:
             raise
         except BaseException:
             # Cancelled, or ended by an exception that a signal has raised, as Ansible's task timeout does.
-            await carried_through(self._withdraw(attempt, self._js.patience))
+            await run_to_completion(self._withdraw(attempt, self._js.patience))
             raise
         facts = self._facts(attempt.tries)
         if seq is None:

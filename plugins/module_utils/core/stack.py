@@ -38,7 +38,7 @@ from .jetstream import JetStream
 from .names import stream_name
 from .queue import Queue
 from .state import State
-from .timing import Answer, carried_through
+from .timing import Answer, run_to_completion
 
 # Streams that are made here count from the microseconds of the clock, others from 1: no stream counts up to this. From
 # there on a sequence names one entry for ever, also when the governor is made anew.
@@ -248,7 +248,7 @@ class Stack:
             return await carried_out()
         except asyncio.CancelledError:
             with contextlib.suppress(GovernorError):
-                await carried_through(carried_out())
+                await run_to_completion(carried_out())
             raise
 
     async def purge(self) -> int:

@@ -72,7 +72,7 @@ def eager_task(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
     return asyncio.ensure_future(work)
 
 
-async def carried_through(work: Awaitable[Answer]) -> Answer:
+async def run_to_completion(work: Awaitable[Answer]) -> Answer:
     """Its outcome; also when the caller is cancelled meanwhile, however often: then it ends first.
 
     Raises CancelledError then, in place of the outcome.

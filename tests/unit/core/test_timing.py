@@ -19,7 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     NoVerdict,
     PermissionRefused,
 )
-from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing, carried_through
+from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing, run_to_completion
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime
 
 # What one try does: how many seconds it takes, and what comes of it.
@@ -137,7 +137,7 @@ def carried(work: Callable[[], Awaitable[str]], cancels: int) -> Optional[str]:
     """The outcome of work that is carried through, though it is cancelled so often; None: CancelledError."""
 
     async def main() -> Optional[str]:
-        task = asyncio.ensure_future(carried_through(work()))
+        task = asyncio.ensure_future(run_to_completion(work()))
         for _each in range(cancels):
             await asyncio.sleep(0)
             task.cancel()
