@@ -40,7 +40,7 @@ async def connected(settings: Settings) -> AsyncIterator[JetStream]:
     try:
         yield js
     finally:
-        await js.settled(_SETTLE_WITHIN)
+        await js.wait_for_background(_SETTLE_WITHIN)
         with contextlib.suppress(Exception):
             await asyncio.wait_for(nc.close(), _CLOSE_WITHIN)
 

@@ -124,7 +124,7 @@ async def test_when_patience_ends_the_doubt_is_told(server: NatsServer, name: st
         assert lost.count >= 2
         assert [entry.holder for entry in await manager.entries()] == ["web01"]
         lost.stop()
-        await js.settled(10)
+        await js.wait_for_background(10)
         assert await manager.entries() == []
 
 

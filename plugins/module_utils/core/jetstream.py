@@ -141,7 +141,7 @@ class JetStream:
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
-    async def settled(self, seconds: float) -> None:
+    async def wait_for_background(self, seconds: float) -> None:
         """Wait, at most so long, until nothing goes on in the background any more."""
         if self.background:
             await asyncio.wait(set(self.background), timeout=seconds)
