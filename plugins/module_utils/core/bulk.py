@@ -62,7 +62,7 @@ async def _pulled(js: JetStream, verb: str, count: int) -> list[Entry]:
     subscription = await js.nc.subscribe(inbox, pending_msgs_limit=count + 2)
     try:
         request = {"batch": count, "no_wait": True}
-        await js.nc.publish(js.api(verb), json.dumps(request).encode(), reply=inbox)
+        await js.nc.publish(js.api_subject(verb), json.dumps(request).encode(), reply=inbox)
         while len(found) < count:
             message = await subscription.next_msg(js.timeout)
             if not message.reply:

@@ -89,7 +89,7 @@ class JetStream:
     async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
         """One API request, such as ``STREAM.INFO.GOVERNOR_x``. ``what`` is the beginning of the error's sentence."""
         payload = json.dumps(request).encode() if request is not None else b""
-        message = await self._request(self.api(verb), payload, None, what)
+        message = await self._request(self.api_subject(verb), payload, None, what)
         if message is None:
             raise JetStreamUnavailable(
                 f"{what}: no JetStream answers at {self.location}. Start nats-server with JetStream enabled (-js), or "
@@ -97,7 +97,7 @@ class JetStream:
             )
         return self._checked(message, what)
 
-    def api(self, verb: str) -> str:
+    def api_subject(self, verb: str) -> str:
         """The subject of a request."""
         return f"$JS.{self.domain}.API.{verb}" if self.domain else f"$JS.API.{verb}"
 

@@ -155,7 +155,7 @@ class Place:
 
     @property
     def _pulls(self) -> str:
-        return self._js.api(f"CONSUMER.MSG.NEXT.{self._queue.stream}.{CONSUMER}")
+        return self._js.api_subject(f"CONSUMER.MSG.NEXT.{self._queue.stream}.{CONSUMER}")
 
     def _woken(self) -> bool:
         while self._arrived:
