@@ -175,7 +175,7 @@ class JetStream:
             raise NotSent(f"{what}: the connection to NATS is lost{self._last_error()}.")
         before = self.nc.last_error
         request = eager_task(self.nc.request(subject, payload, self.timeout, headers=headers))
-        refusals = _Refusals(request, lambda: self.look_for_refusal(subject, before, what))
+        refusals = _Refusals(request, lambda: self.raise_if_refused(subject, before, what))
         try:
             return await request
         except asyncio.CancelledError:
@@ -185,14 +185,14 @@ class JetStream:
         except NoRespondersError:
             return None
         except NoAnswer as exc:
-            self.look_for_refusal(subject, before, what)
+            self.raise_if_refused(subject, before, what)
             raise NoVerdict(f"{what}: no answer within {self.timeout:g} s{self._last_error()}.") from exc
         except Error as exc:
             raise NoVerdict(f"{what}: {exc}.") from exc
         finally:
             refusals.stop()
 
-    def look_for_refusal(self, subject: str, before: Exception | None, what: str) -> None:
+    def raise_if_refused(self, subject: str, before: Exception | None, what: str) -> None:
         """Raises PermissionRefused when the server refused to publish there, later than the error ``before``."""
         error = self.nc.last_error
         # nats-py passes the server's words on in lower case, the subject included.

@@ -78,7 +78,7 @@ class Place:
         while True:
             if self._woken():
                 return True
-            self._js.look_for_refusal(self._pulls, self._refusal, f"Could not join the queue of '{self._queue.name}'")
+            self._js.raise_if_refused(self._pulls, self._refusal, f"Could not join the queue of '{self._queue.name}'")
             silent_at = self._heard + _SILENCE if self._watch.listens(self) else math.inf
             left = min(deadline, silent_at) - clock()
             if left <= 0 and silent_at <= deadline:
