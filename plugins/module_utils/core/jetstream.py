@@ -111,7 +111,7 @@ class JetStream:
             raise UnknownGovernor(f"{what}: no stream listens on '{subject}'.")
         return self._checked(message, what)
 
-    async def paged(self, verb: str, key: str, request: Json, *, what: str) -> list[Any]:
+    async def call_paged(self, verb: str, key: str, request: Json, *, what: str) -> list[Any]:
         """All items of a list request, in as few requests as the server's pages allow."""
         items: list[Any] = []
         while True:

@@ -317,11 +317,11 @@ async def load_governors(
     js = jetstream(nc)
     request: dict[str, Any] = {"subject": campaign_subject("x", collective)[:-1] + "*"} if collective else {}
     what = "Could not list the governors"
-    infos = await js.until_verdict(lambda: js.paged("STREAM.LIST", "streams", request, what=what))
+    infos = await js.until_verdict(lambda: js.call_paged("STREAM.LIST", "streams", request, what=what))
     managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]
     if look_at_queue:
         request = {"subject": ALL_QUEUES}
-        queues = set(await js.until_verdict(lambda: js.paged("STREAM.NAMES", "streams", request, what=what)))
+        queues = set(await js.until_verdict(lambda: js.call_paged("STREAM.NAMES", "streams", request, what=what)))
         for manager in managers:
             manager.queue_is = "ready" if manager.queue.stream in queues else "absent"
     return sorted(managers, key=lambda each: each.name)
