@@ -17,7 +17,7 @@ from .names import campaign_subject, check_subject, governor_name, stream_name
 Json = dict[str, Any]
 
 # A governor's queue: "ready"; "absent"; "broken", which is there and not as it would be made; "unknown", not looked at.
-QueueIs = Literal["ready", "absent", "broken", "unknown"]
+QueueCondition = Literal["ready", "absent", "broken", "unknown"]
 
 # What makes a stream a governor: it keeps entries on disk until they are removed, and refuses new ones when full.
 _NATURE = {"retention": "limits", "storage": "file", "discard": "new"}
@@ -46,7 +46,7 @@ class GovernorConfig:
     replicas: int
     subject: str
     description: str
-    queue: QueueIs = "unknown"
+    queue: QueueCondition = "unknown"
 
     @classmethod
     def from_stream(cls, stream: Json) -> GovernorConfig:

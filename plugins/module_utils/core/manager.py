@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .config import Change, Desired, GovernorConfig, Json, Plan, QueueIs, plan_change
+from .config import Change, Desired, GovernorConfig, Json, Plan, QueueCondition, plan_change
 from .entry import Entry
 from .errors import (
     AlreadyExists,
@@ -56,7 +56,7 @@ class Manager:
     """
 
     def __init__(
-        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_is: QueueIs = "unknown"
+        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_is: QueueCondition = "unknown"
     ) -> None:
         self.js = js
         self.state = state

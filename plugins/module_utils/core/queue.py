@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from .config import Json, QueueIs
+from .config import Json, QueueCondition
 from .errors import AlreadyExists, GovernorError, NoQueue, PermissionRefused, UnknownGovernor
 from .jetstream import JetStream, check_echo
 from .names import queue_stream_name, queue_subject
@@ -81,7 +81,7 @@ class Queue:
         # Those who are called in the place of another may be as dead: nobody gives way to them.
         return queue is not None and queue.ack_pending - queue.redelivered >= count
 
-    async def condition(self, replicas: int) -> QueueIs:
+    async def condition(self, replicas: int) -> QueueCondition:
         """Tell whether it is as ``make`` would make it for so many replicas: "ready", "absent" or "broken"."""
         stream = await self._seen()
         if stream is None:

@@ -15,7 +15,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.config imp
     Desired,
     GovernorConfig,
     Plan,
-    QueueIs,
+    QueueCondition,
     plan_change,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NotAGovernor
@@ -112,7 +112,7 @@ def test_only_what_differs_is_a_change() -> None:
 
 
 @pytest.mark.parametrize("queue", ["ready", "absent"])
-def test_a_queue_that_nothing_is_said_of_stays_as_it_is(queue: QueueIs) -> None:
+def test_a_queue_that_nothing_is_said_of_stays_as_it_is(queue: QueueCondition) -> None:
     """As every other option: one that was taken away is not given back, and Choria's governors get none unasked."""
     current, after = config(queue=queue), config(queue=queue, limit=2)
     assert planned(current, Desired(limit=2)) == Plan(current, after, (Change("limit", 5, 2),))

@@ -13,7 +13,7 @@ from typing import Any, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils import governors
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import QueueIs
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import QueueCondition
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     GovernorError,
     InUse,
@@ -238,7 +238,7 @@ def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
         ("broken", False, "absent"),
     ):
         manager = a_manager()
-        manager.queue_is = cast(QueueIs, found)
+        manager.queue_is = cast(QueueCondition, found)
         existing(monkeypatch, manager)
         result = foretold(queue=asked_for)
         assert result["changes"] == [{"option": "queue", "before": found, "after": comes}]
@@ -246,7 +246,7 @@ def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("queue", ["ready", "absent"])
-def test_a_queue_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, queue: QueueIs) -> None:
+def test_a_queue_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, queue: QueueCondition) -> None:
     manager = a_manager()
     manager.queue_is = queue
     existing(monkeypatch, manager)
@@ -319,7 +319,7 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 )
 def test_how_many_wait(
     monkeypatch: pytest.MonkeyPatch,
-    queue_is: QueueIs,
+    queue_is: QueueCondition,
     active: int,
     waiting: Optional[int],
     told: dict[str, Any],
