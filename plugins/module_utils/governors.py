@@ -156,10 +156,10 @@ async def _described(manager: Manager, with_entries: bool) -> Result:
 
 async def _queue(manager: Manager) -> Result:
     """Its queue, and how many wait in it; None where no number can be had, for the reason that ``queue`` tells."""
-    if manager.queue_is == "ready" and manager.state.active < manager.limit:
+    if manager.queue_condition == "ready" and manager.state.active < manager.limit:
         # Of a thousand governors that are listed, only those that are full are worth a request each.
         return {"queue": "ready", "waiting": 0}
-    if manager.queue_is == "absent":
+    if manager.queue_condition == "absent":
         return {"queue": "absent", "waiting": None}
     try:
         state = await manager.queue.state()
@@ -168,7 +168,7 @@ async def _queue(manager: Manager) -> Result:
     if state is not None:
         return {"queue": "ready", "waiting": state.waiting}
     # Listed a moment ago, and nobody can wait in it.
-    return {"queue": "broken" if manager.queue_is == "ready" else "absent", "waiting": None}
+    return {"queue": "broken" if manager.queue_condition == "ready" else "absent", "waiting": None}
 
 
 def _desired(params: Params) -> Desired:

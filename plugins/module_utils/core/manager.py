@@ -50,13 +50,13 @@ _PAUSE = 0.2
 
 class Manager:
     """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last,
-    and ``before`` what it was found as then (None: it was made); ``queue_is`` as of then.
+    and ``before`` what it was found as then (None: it was made); ``queue_condition`` as of then.
 
     Everywhere, ``nc`` is a nats-py connection, or a JetStream where domain, timeouts or logger are to differ.
     """
 
     def __init__(
-        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_is: QueueCondition = "unknown"
+        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_condition: QueueCondition = "unknown"
     ) -> None:
         self.js = js
         self.state = state
@@ -74,7 +74,7 @@ class Manager:
         js = jetstream(nc)
         manager = cls(js, await js.until_verdict(Stack(name, js).state))
         if look_at_queue:
-            manager.queue_is = await manager.queue.condition(manager.replicas)
+            manager.queue_condition = await manager.queue.condition(manager.replicas)
         return manager
 
     @classmethod
@@ -157,7 +157,7 @@ class Manager:
         when the subject leads to a stream of another JetStream domain, too.
         """
         if current is not None and not plan.changes:
-            return cls(js, current.state, (), current.queue_is)
+            return cls(js, current.state, (), current.queue_condition)
         check_change(current.state if current else None, plan.after, js.server_version, js.server, force)
         name, base = plan.after.name, current.state.stream if current else None
         verb = "UPDATE" if current else "CREATE"
@@ -176,7 +176,7 @@ class Manager:
     async def _begin(self) -> None:
         """Make the queue of a new governor."""
         try:
-            if self.queue_is == "ready":
+            if self.queue_condition == "ready":
                 await self.queue.make(self.replicas)
         except GovernorError as exc:
             # Who says nothing of a queue leaves it as it is: the next one to declare it would not make it.
@@ -185,9 +185,9 @@ class Manager:
 
     async def _follow(self, before: GovernorConfig) -> None:
         """Bring the queue after what the governor has become."""
-        if self.queue_is == "ready":
+        if self.queue_condition == "ready":
             await self.queue.make(self.replicas)
-        elif self.queue_is == "absent" and before.queue != "absent":
+        elif self.queue_condition == "absent" and before.queue != "absent":
             await self.queue.delete()
         await self.queue.wake(self.limit - before.limit)
 
@@ -195,7 +195,7 @@ class Manager:
 
     @property
     def config(self) -> GovernorConfig:
-        return replace(self.state.config, queue=self.queue_is)
+        return replace(self.state.config, queue=self.queue_condition)
 
     @property
     def name(self) -> str:
@@ -297,9 +297,9 @@ class Manager:
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
-        self.queue_is = await self.queue.condition(self.replicas)
+        self.queue_condition = await self.queue.condition(self.replicas)
         changed = await self.apply(plan_change(self.name, self.config, desired, self.js.location), self.js, self, force)
-        self.state, self.changes, self.queue_is = changed.state, changed.changes, changed.queue_is
+        self.state, self.changes, self.queue_condition = changed.state, changed.changes, changed.queue_condition
 
 
 async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
@@ -323,7 +323,7 @@ async def load_governors(
         request = {"subject": ALL_QUEUES}
         queues = set(await js.until_verdict(lambda: js.call_paged("STREAM.NAMES", "streams", request, what=what)))
         for manager in managers:
-            manager.queue_is = "ready" if manager.queue.stream in queues else "absent"
+            manager.queue_condition = "ready" if manager.queue.stream in queues else "absent"
     return sorted(managers, key=lambda each: each.name)
 
 

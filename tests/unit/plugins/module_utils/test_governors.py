@@ -87,7 +87,7 @@ def a_manager(name: str = "g", active: int = 0, version: tuple[int, int, int] = 
     state = a_state(active=active)
     named = replace(state, config=replace(state.config, name=name))
     manager = Manager(
-        JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named, queue_is="ready"
+        JetStream(nc=cast("Any", SimpleNamespace(connected_server_version=server))), named, queue_condition="ready"
     )
     manager.queue = a_queue()
     return manager
@@ -238,7 +238,7 @@ def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
         ("broken", False, "absent"),
     ):
         manager = a_manager()
-        manager.queue_is = cast(QueueCondition, found)
+        manager.queue_condition = cast(QueueCondition, found)
         existing(monkeypatch, manager)
         result = foretold(queue=asked_for)
         assert result["changes"] == [{"option": "queue", "before": found, "after": comes}]
@@ -248,7 +248,7 @@ def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("queue", ["ready", "absent"])
 def test_a_queue_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, queue: QueueCondition) -> None:
     manager = a_manager()
-    manager.queue_is = queue
+    manager.queue_condition = queue
     existing(monkeypatch, manager)
     result = foretold(limit=5)
     assert result["changes"] == [{"option": "limit", "before": 2, "after": 5}]
@@ -307,7 +307,7 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("queue_is", "active", "waiting", "told"),
+    ("queue_condition", "active", "waiting", "told"),
     [
         ("ready", 2, 7, {"queue": "ready", "waiting": 7}),
         ("ready", 1, 7, {"queue": "ready", "waiting": 0}),
@@ -319,14 +319,14 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 )
 def test_how_many_wait(
     monkeypatch: pytest.MonkeyPatch,
-    queue_is: QueueCondition,
+    queue_condition: QueueCondition,
     active: int,
     waiting: Optional[int],
     told: dict[str, Any],
 ) -> None:
     """The list tells which have a queue; it is asked where nobody has looked, and where the governor is full."""
     manager = a_manager(active=active)
-    manager.queue_is, manager.queue = queue_is, a_queue(waiting)
+    manager.queue_condition, manager.queue = queue_condition, a_queue(waiting)
     existing(monkeypatch, manager)
     [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
     assert {key: described[key] for key in told} == told
