@@ -20,7 +20,7 @@ GovernorError
 ├── PermissionRefused       the NATS user may not do this
 ├── JetStreamUnavailable    the server, or the account, has no JetStream
 ├── ConfigRefused           the server will not have this configuration
-│   └── NotTaken            what it has after a change is not what was asked for
+│   └── NotApplied           what it has after a change is not what was asked for
 ├── ConnectionClosed        the connection was given up; it will not come back
 ├── ServerError             any other verdict: the server's own words
 └── NoVerdict               no answer came; what was asked may have been done
@@ -102,7 +102,7 @@ class ConfigRefused(GovernorError):
     pass
 
 
-class NotTaken(ConfigRefused):
+class NotApplied(ConfigRefused):
     pass
 
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from .errors import (
     ConnectionClosed,
     JetStreamUnavailable,
+    NotApplied,
     NotSent,
-    NotTaken,
     NoVerdict,
     PermissionRefused,
     UnknownGovernor,
@@ -231,7 +231,7 @@ def jetstream(nc: Client | JetStream) -> JetStream:
 
 
 def check_echo(wanted: Json, echoed: Json, what: str) -> None:
-    """Raises NotTaken. Servers drop in silence what they do not know: what they echo must be what was asked for."""
+    """Raises NotApplied. Servers drop in silence what they do not know: what they echo must be what was asked for."""
     dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
     if dropped:
-        raise NotTaken(f"{what}: the server did not take {', '.join(sorted(dropped))} as asked for.")
+        raise NotApplied(f"{what}: the server did not apply {', '.join(sorted(dropped))} as asked for.")

@@ -21,7 +21,7 @@ from .errors import (
     InUse,
     NoQueue,
     NotAGovernor,
-    NotTaken,
+    NotApplied,
     NoVerdict,
     PermissionRefused,
     SubjectTaken,
@@ -136,7 +136,7 @@ class Manager:
             try:
                 await cls.apply(plan, js, current, force)
                 lost = None
-            except (AlreadyExists, NotTaken, NoQueue, UnknownGovernor) as exc:
+            except (AlreadyExists, NotApplied, NoQueue, UnknownGovernor) as exc:
                 # It was made, changed or deleted meanwhile, or its queue was.
                 lost = exc
         raise lost or ConfigRefused(
