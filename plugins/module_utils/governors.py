@@ -58,7 +58,7 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
         state, stream = (current.state, current.state.stream) if current else (None, {})
         check_change(state, after, js.server_version, js.server, force)
     else:
-        reached = await Manager.reach(name, js, desired, force)
+        reached = await Manager.reconcile(name, js, desired, force)
         before, after, changes = reached.before, reached.config, reached.changes
         state, stream = reached.state, reached.state.stream
     dangers = hazards(after, stream, js.server_version)

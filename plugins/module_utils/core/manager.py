@@ -113,10 +113,10 @@ class Manager:
         """
         if limit == 0:
             return await cls.load(name, nc)
-        return await cls.reach(name, jetstream(nc), Desired(limit=limit, **rest))
+        return await cls.reconcile(name, jetstream(nc), Desired(limit=limit, **rest))
 
     @classmethod
-    async def reach(cls, name: str, js: JetStream, desired: Desired, force: bool = False) -> Manager:
+    async def reconcile(cls, name: str, js: JetStream, desired: Desired, force: bool = False) -> Manager:
         """The governor as desired, also while others change it. Raises what ``apply`` raises.
 
         JetStream has no "change it if it is still what I have read": so it is read again until it is as desired.
