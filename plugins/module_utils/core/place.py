@@ -67,7 +67,7 @@ class Place:
             await self.leave(used=False)
             raise
 
-    async def woken(self, seconds: float) -> bool:
+    async def wait(self, seconds: float) -> bool:
         """Wait so many seconds for a wake-up; whether one came.
 
         Raises PlaceLost when there is no queue, when it is gone, and when nothing was heard of it for too long;
@@ -92,8 +92,8 @@ class Place:
             finally:
                 timer.cancel()
 
-    async def woken_before(self, other: asyncio.Future[Any]) -> bool:
-        """Wait for a wake-up until the other is done; whether one came. Raises PlaceLost as ``woken`` does."""
+    async def wait_until(self, other: asyncio.Future[Any]) -> bool:
+        """Wait for a wake-up until the other is done; whether one came. Raises PlaceLost as ``wait`` does."""
         while not self._woken():
             if other.done():
                 return False

@@ -157,7 +157,7 @@ class Waiting:
     async def _called(self, mine: Place, deadline: float) -> bool:
         """Wait for a wake-up until it is time to look, and look; whether to try now."""
         self._making_sure = False
-        if await mine.woken(min(deadline, self._lookout.look_at) - self._timing.clock()):
+        if await mine.wait(min(deadline, self._lookout.look_at) - self._timing.clock()):
             return True
         if self._timing.clock() >= deadline:
             return True
@@ -166,7 +166,7 @@ class Waiting:
         look = asyncio.ensure_future(self._look())
         try:
             # Who is called in the midst of a look, which may take long, does not wait for its end.
-            return await mine.woken_before(look) or await look
+            return await mine.wait_until(look) or await look
         finally:
             look.cancel()
 

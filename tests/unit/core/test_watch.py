@@ -43,7 +43,7 @@ class Queueing:
 
 async def ends(place: Place) -> None:
     with pytest.raises(PlaceLost):
-        await place.woken(60)
+        await place.wait(60)
 
 
 def test_five_of_them_listen() -> None:
@@ -79,7 +79,7 @@ def test_who_does_not_listen_does_not_mind_silence() -> None:
     async def body() -> None:
         queueing = Queueing()
         places = await queueing.joined(8)
-        assert await places[7].woken(60) is False
+        assert await places[7].wait(60) is False
 
     asyncio.run(body())
 
@@ -88,7 +88,7 @@ def test_what_one_hears_too_little_of_is_lost_to_all() -> None:
     async def body() -> None:
         queueing = Queueing()
         places = await queueing.joined(8)
-        waiting = asyncio.ensure_future(places[7].woken_before(asyncio.get_running_loop().create_future()))
+        waiting = asyncio.ensure_future(places[7].wait_until(asyncio.get_running_loop().create_future()))
         await ends(places[0])
         assert queueing.time.now == 1009
         with pytest.raises(PlaceLost):
@@ -109,6 +109,6 @@ def test_who_joins_again_has_nothing_to_do_with_the_places_that_are_gone() -> No
         await ends(places[0])
         [anew] = await queueing.joined(1)
         assert queueing.listening[6:] == [True]
-        assert await anew.woken(5) is False
+        assert await anew.wait(5) is False
 
     asyncio.run(body())
