@@ -100,7 +100,7 @@ class Place:
             await self._something_or(other)
         return True
 
-    async def again(self) -> None:
+    async def requeue(self) -> None:
         """After a wake-up that was none: stay in the queue, before those who were not called yet if the server can.
 
         Raises PlaceLost without a connection.

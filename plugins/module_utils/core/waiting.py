@@ -93,7 +93,7 @@ class Waiting:
         self._refusals += 1
         if self._mine is not None:
             try:
-                await self._mine.again()
+                await self._mine.requeue()
             except PlaceLost as exc:
                 await self._lost(exc)
         if not self._making_sure:
