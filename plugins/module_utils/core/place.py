@@ -131,7 +131,7 @@ class Place:
         """
         await self._pull(_NORMAL)
 
-    def lost(self) -> None:
+    def notify_loss(self) -> None:
         """Whoever waits for a wake-up here: the place is gone."""
         self._something.set()
 

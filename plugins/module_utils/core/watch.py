@@ -56,7 +56,7 @@ class Watch:
         """One place is gone, and so are the others."""
         self.over = True
         for place in self._listens:
-            place.lost()
+            place.notify_loss()
 
 
 _watches: WeakKeyDictionary[Client, dict[tuple[str | None, str], Watch]] = WeakKeyDictionary()
