@@ -161,7 +161,7 @@ class Place:
         while self._arrived:
             if self._is_wake_up(self._arrived.popleft()):
                 return True
-        if self._watch.over:
+        if self._watch.ended:
             raise PlaceLost(f"All places in the queue of governor '{self._queue.name}' are gone.")
         return False
 

@@ -27,13 +27,13 @@ _LISTENERS = 5
 
 
 class Watch:
-    """The places in one queue over one connection; ``over`` once they are gone.
+    """The places in one queue over one connection; ``ended`` once they are gone.
 
     ``seen``: what one of them saw last of the governor and the queue, and when; None before the first look.
     """
 
     def __init__(self) -> None:
-        self.over = False
+        self.ended = False
         self.seen: tuple[State, QueueState, float] | None = None
         self._listens: dict[Place, bool] = {}
 
@@ -46,7 +46,7 @@ class Watch:
     def leave(self, place: Place) -> Place | None:
         """Who is to listen from now on, in the stead of the one that leaves: the newest, which stays the longest."""
         listened = self._listens.pop(place, False)
-        if self.over or not listened or not self._listens or any(self._listens.values()):
+        if self.ended or not listened or not self._listens or any(self._listens.values()):
             return None
         newest = next(reversed(self._listens))
         self._listens[newest] = True
@@ -54,7 +54,7 @@ class Watch:
 
     def end(self) -> None:
         """One place is gone, and so are the others."""
-        self.over = True
+        self.ended = True
         for place in self._listens:
             place.notify_loss()
 
@@ -66,6 +66,6 @@ def watch(queue: Queue) -> Watch:
     """That of the places in this queue which are not gone."""
     watches = _watches.setdefault(queue.js.nc, {})
     key = queue.js.domain, queue.name
-    if key not in watches or watches[key].over:
+    if key not in watches or watches[key].ended:
         watches[key] = Watch()
     return watches[key]
