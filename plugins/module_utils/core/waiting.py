@@ -172,7 +172,7 @@ class Waiting:
 
     def _spared(self) -> bool:
         """Whether another, who waits over the same connection, has looked for this one too."""
-        seen = watch(self._queue).seen
+        seen = watch(self._queue).last_look
         return seen is not None and self._lookout.told(*seen)
 
     async def _look(self) -> bool:
@@ -185,7 +185,7 @@ class Waiting:
             return False
         if queue is None:
             raise PlaceLost(f"Governor '{self._queue.name}' has no queue any more.")
-        watch(self._queue).seen = state, queue, self._timing.clock()
+        watch(self._queue).last_look = state, queue, self._timing.clock()
         advice = self._lookout.seen(state, queue)
         if advice is Advice.WAKE:
             await self._queue.wake(self._lookout.wake_ups)

@@ -29,12 +29,12 @@ _LISTENERS = 5
 class Watch:
     """The places in one queue over one connection; ``ended`` once they are gone.
 
-    ``seen``: what one of them saw last of the governor and the queue, and when; None before the first look.
+    ``last_look``: what one of them saw last of the governor and the queue, and when; None before the first look.
     """
 
     def __init__(self) -> None:
         self.ended = False
-        self.seen: tuple[State, QueueState, float] | None = None
+        self.last_look: tuple[State, QueueState, float] | None = None
         self._listens: dict[Place, bool] = {}
 
     def join(self, place: Place) -> None:
