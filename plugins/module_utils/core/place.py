@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import PlaceLost
 from .queue import CONSUMER, Queue
-from .watch import Watch, watch
+from .watch import Watch, current_watch
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -59,7 +59,7 @@ class Place:
             self._subscription = await self._js.nc.subscribe(self._inbox, cb=self._receive)
         except Error as exc:
             raise PlaceLost(f"Could not join the queue of governor '{self._queue.name}': {exc}.") from exc
-        self._watch = watch(self._queue)
+        self._watch = current_watch(self._queue)
         self._watch.join(self)
         try:
             await self._pull(_NORMAL)

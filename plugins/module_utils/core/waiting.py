@@ -17,7 +17,7 @@ from .lookout import Advice, Lookout
 from .place import Place
 from .queue import QueueState
 from .stack import Stack
-from .watch import watch
+from .watch import current_watch
 
 # Seconds between the tries of one who has no place in the queue, and how often it looks for one.
 _TRY_EVERY = 0.25
@@ -172,7 +172,7 @@ class Waiting:
 
     def _spared(self) -> bool:
         """Whether another, who waits over the same connection, has looked for this one too."""
-        seen = watch(self._queue).last_look
+        seen = current_watch(self._queue).last_look
         return seen is not None and self._lookout.told(*seen)
 
     async def _look(self) -> bool:
@@ -185,7 +185,7 @@ class Waiting:
             return False
         if queue is None:
             raise PlaceLost(f"Governor '{self._queue.name}' has no queue any more.")
-        watch(self._queue).last_look = state, queue, self._timing.clock()
+        current_watch(self._queue).last_look = state, queue, self._timing.clock()
         advice = self._lookout.seen(state, queue)
         if advice is Advice.WAKE:
             await self._queue.wake(self._lookout.wake_ups)

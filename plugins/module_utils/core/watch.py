@@ -62,7 +62,7 @@ class Watch:
 _watches: WeakKeyDictionary[Client, dict[tuple[str | None, str], Watch]] = WeakKeyDictionary()
 
 
-def watch(queue: Queue) -> Watch:
+def current_watch(queue: Queue) -> Watch:
     """That of the places in this queue which are not gone."""
     watches = _watches.setdefault(queue.js.nc, {})
     key = queue.js.domain, queue.name
