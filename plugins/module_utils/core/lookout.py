@@ -106,7 +106,7 @@ class Lookout:
         self.look_at = since + self._until_next_look(state, queue.waiting, first=True)
         return True
 
-    def seen(self, state: State, queue: QueueState) -> Advice:
+    def advise(self, state: State, queue: QueueState) -> Advice:
         first, self._blind = not self._looked, 0
         called = queue.delivered - self.queue.delivered if self.queue and self.position else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0

@@ -186,7 +186,7 @@ class Waiting:
         if queue is None:
             raise PlaceLost(f"Governor '{self._queue.name}' has no queue any more.")
         current_watch(self._queue).last_look = state, queue, self._timing.clock()
-        advice = self._lookout.seen(state, queue)
+        advice = self._lookout.advise(state, queue)
         if advice is Advice.WAKE:
             await self._queue.wake(self._lookout.wake_ups)
         self._making_sure = advice is Advice.TRY

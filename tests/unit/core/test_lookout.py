@@ -40,7 +40,7 @@ class Looking:
         self.lookout.joined()
 
     def look(self, state: State = FULL, waiting: int = 1, delivered: int = 0, redelivered: int = 0) -> Advice:
-        return self.lookout.seen(state, QueueState(waiting, delivered, redelivered, redelivered))
+        return self.lookout.advise(state, QueueState(waiting, delivered, redelivered, redelivered))
 
     def later(self, seconds: float) -> None:
         self._time.now += seconds
