@@ -98,7 +98,7 @@ class Lookout:
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
         self._blind += 1
 
-    def told(self, state: State, queue: QueueState, since: float) -> bool:
+    def use_shared_look(self, state: State, queue: QueueState, since: float) -> bool:
         """What another saw at that time; whether that spares this one its first look."""
         if self._looked or since < self._joined_at:
             return False

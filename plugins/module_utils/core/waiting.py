@@ -173,7 +173,7 @@ class Waiting:
     def _spared(self) -> bool:
         """Whether another, who waits over the same connection, has looked for this one too."""
         seen = current_watch(self._queue).last_look
-        return seen is not None and self._lookout.told(*seen)
+        return seen is not None and self._lookout.use_shared_look(*seen)
 
     async def _look(self) -> bool:
         """Whether what is seen asks for a try."""

@@ -334,7 +334,7 @@ def test_a_place_that_was_counted_on_joining_is_kept() -> None:
 def test_a_place_that_was_counted_is_kept_by_who_is_told() -> None:
     looking = Looking()
     looking.lookout.counted(QueueState(3, 7))
-    assert looking.lookout.told(FULL, QueueState(500, 8), since=1000.5) is True
+    assert looking.lookout.use_shared_look(FULL, QueueState(500, 8), since=1000.5) is True
     assert looking.lookout.position == 2
 
 
@@ -379,23 +379,23 @@ def test_who_goes_on_to_see_nothing_looks_less_and_less_often() -> None:
 
 def test_what_another_sees_after_one_has_joined_spares_it_the_first_look() -> None:
     looking = Looking()
-    assert looking.lookout.told(FULL, QueueState(500, 7), since=999.9) is False
+    assert looking.lookout.use_shared_look(FULL, QueueState(500, 7), since=999.9) is False
     assert (looking.lookout.queue, looking.next) == (None, 1)
-    assert looking.lookout.told(FULL, QueueState(500, 7), since=1000.5) is True
+    assert looking.lookout.use_shared_look(FULL, QueueState(500, 7), since=1000.5) is True
     assert (looking.lookout.position, looking.lookout.stretch, looking.next) == (500, 20, 50.5)
     # Only the first: each looks in its turn.
-    assert looking.lookout.told(FULL, QueueState(500, 7), since=1000.6) is False
+    assert looking.lookout.use_shared_look(FULL, QueueState(500, 7), since=1000.6) is False
 
 
 def test_who_is_told_also_knows_when_the_next_entry_expires() -> None:
     looking = Looking(interval=3600)
     looking.later(1)
-    assert looking.lookout.told(seen(expires_in=0.7), QueueState(2, 7), since=1000.5) is True
+    assert looking.lookout.use_shared_look(seen(expires_in=0.7), QueueState(2, 7), since=1000.5) is True
     assert looking.next == pytest.approx(0.7 - 0.5 + 0.05 * 2)
 
 
 def test_who_has_seen_the_queue_itself_need_not_be_told() -> None:
     looking = Looking()
     looking.look(waiting=7)
-    assert looking.lookout.told(FULL, QueueState(500, 7), since=1001) is False
+    assert looking.lookout.use_shared_look(FULL, QueueState(500, 7), since=1001) is False
     assert looking.lookout.position == 7
