@@ -73,7 +73,7 @@ class Lookout:
         self.position, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
 
-    def counted(self, queue: QueueState) -> None:
+    def note_count(self, queue: QueueState) -> None:
         """The queue, just after this one has joined it: others have joined it before the first look."""
         if not self._looked:
             self.queue, self.position = queue, max(1, queue.waiting)

@@ -145,7 +145,7 @@ class Waiting:
         with contextlib.suppress(GovernorError):
             queue = await self._queue.state()
             if queue is not None and mine is self._mine:
-                self._lookout.counted(queue)
+                self._lookout.note_count(queue)
 
     async def _leave(self, used: bool) -> None:
         mine, self._mine = self._mine, None

@@ -323,17 +323,17 @@ def test_the_place_moves_on_between_two_looks() -> None:
 def test_a_place_that_was_counted_on_joining_is_kept() -> None:
     """The others joined meanwhile; the first look is a first look all the same."""
     looking = Looking()
-    looking.lookout.counted(QueueState(3, 100))
+    looking.lookout.note_count(QueueState(3, 100))
     looking.look(waiting=50, delivered=101)
     assert (looking.lookout.position, looking.next) == (2, 5)
     # It came late.
-    looking.lookout.counted(QueueState(50, 101))
+    looking.lookout.note_count(QueueState(50, 101))
     assert looking.lookout.position == 2
 
 
 def test_a_place_that_was_counted_is_kept_by_who_is_told() -> None:
     looking = Looking()
-    looking.lookout.counted(QueueState(3, 7))
+    looking.lookout.note_count(QueueState(3, 7))
     assert looking.lookout.use_shared_look(FULL, QueueState(500, 8), since=1000.5) is True
     assert looking.lookout.position == 2
 
