@@ -93,7 +93,7 @@ class Lookout:
         """So nobody waits in it either."""
         self.queue = None
 
-    def seen_nothing(self) -> None:
+    def note_failed_look(self) -> None:
         """The governor, or its queue, did not answer: it may have too much to do."""
         self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
         self._blind += 1

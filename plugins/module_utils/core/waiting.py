@@ -181,7 +181,7 @@ class Waiting:
             state, queue = await self._stack.state(), await self._queue.state()
         except _NOT_NOW as exc:
             self._queue.js.logger.debug("%s", exc)
-            self._lookout.seen_nothing()
+            self._lookout.note_failed_look()
             return False
         if queue is None:
             raise PlaceLost(f"Governor '{self._queue.name}' has no queue any more.")

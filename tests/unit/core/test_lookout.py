@@ -361,7 +361,7 @@ def test_the_length_of_the_queue_is_remembered_without_a_place() -> None:
 def test_who_has_seen_nothing_looks_again_soon(random: float, after: float) -> None:
     looking = Looking(random=random)
     looking.look(waiting=1000)
-    looking.lookout.seen_nothing()
+    looking.lookout.note_failed_look()
     assert looking.next == pytest.approx(after)
 
 
@@ -369,11 +369,11 @@ def test_who_goes_on_to_see_nothing_looks_less_and_less_often() -> None:
     """The server may have too much to do. Never less often than who sees something."""
     looking, pauses = Looking(), []
     for _each in range(5):
-        looking.lookout.seen_nothing()
+        looking.lookout.note_failed_look()
         pauses.append(looking.next)
     assert pauses == [1, 2, 4, 5, 5]
     looking.look()
-    looking.lookout.seen_nothing()
+    looking.lookout.note_failed_look()
     assert looking.next == 1
 
 
