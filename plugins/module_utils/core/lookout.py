@@ -89,7 +89,7 @@ class Lookout:
         self._refused_at = self._timing.clock()
         self._sure_after = self.varied(_MAKE_SURE_AFTER)
 
-    def no_queue(self) -> None:
+    def note_missing_queue(self) -> None:
         """So nobody waits in it either."""
         self.queue = None
 

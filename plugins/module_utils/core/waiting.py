@@ -120,7 +120,7 @@ class Waiting:
         with contextlib.suppress(*_NOT_NOW, PermissionRefused):
             await self._stack.state()
             if await self._queue.state() is None:
-                self._lookout.no_queue()
+                self._lookout.note_missing_queue()
 
     async def _join(self) -> None:
         now = self._timing.clock()
