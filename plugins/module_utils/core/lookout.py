@@ -84,7 +84,7 @@ class Lookout:
             return None
         return max(1, min(self.position - (queue.delivered - self.queue.delivered), queue.waiting))
 
-    def refused(self) -> None:
+    def note_refusal(self) -> None:
         """A try in which nothing had to be made sure."""
         self._refused_at = self._timing.clock()
         self._sure_after = self.varied(_MAKE_SURE_AFTER)

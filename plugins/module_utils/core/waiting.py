@@ -97,7 +97,7 @@ class Waiting:
             except PlaceLost as exc:
                 await self._lost(exc)
         if not self._making_sure:
-            self._lookout.refused()
+            self._lookout.note_refusal()
         if self._backoff is not None:
             pause = self._backoff.delay(self._refusals - 1, self._timing.random)
         else:

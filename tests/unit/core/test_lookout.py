@@ -237,7 +237,7 @@ def test_with_replicas_a_refusal_is_made_sure_once() -> None:
     """A leader that was deposed may have refused what its successor took, and nobody calls who has a slot."""
     looking, full = Looking(), seen(replicas=3)
     looking.look()
-    looking.lookout.refused()
+    looking.lookout.note_refusal()
     looking.later(4)
     assert looking.look(full) is WAIT
     assert looking.next == 5
@@ -251,7 +251,7 @@ def test_with_replicas_a_refusal_is_made_sure_once() -> None:
         looking.later(5)
         assert looking.look(full) is WAIT
         assert looking.next == 5
-    looking.lookout.refused()
+    looking.lookout.note_refusal()
     looking.later(10)
     assert looking.look(full) is TRY
 
@@ -260,21 +260,21 @@ def test_with_replicas_a_refusal_is_made_sure_once() -> None:
 def test_when_a_refusal_is_made_sure_varies(random: float, after: float) -> None:
     looking, full = Looking(interval=100, random=random), seen(replicas=3)
     looking.look()
-    looking.lookout.refused()
+    looking.lookout.note_refusal()
     looking.look(full)
     assert looking.next == after
 
 
 def test_the_more_wait_the_later_a_refusal_is_made_sure() -> None:
     looking = Looking(interval=100)
-    looking.lookout.refused()
+    looking.lookout.note_refusal()
     looking.look(seen(replicas=3), waiting=50)
     assert looking.next == 20
 
 
 def test_a_look_that_comes_sooner_is_not_put_off_to_make_sure() -> None:
     looking = Looking(interval=2)
-    looking.lookout.refused()
+    looking.lookout.note_refusal()
     looking.look(seen(replicas=3))
     assert looking.next == 1
 
@@ -282,7 +282,7 @@ def test_a_look_that_comes_sooner_is_not_put_off_to_make_sure() -> None:
 def test_without_replicas_a_refusal_is_sure() -> None:
     looking = Looking()
     looking.look()
-    looking.lookout.refused()
+    looking.lookout.note_refusal()
     for _each in range(4):
         assert looking.look(seen(replicas=1)) is WAIT
         assert looking.next == 5
