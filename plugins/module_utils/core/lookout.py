@@ -67,7 +67,7 @@ class Lookout:
         self._looked = False
         self._blind = 0
 
-    def joined(self) -> None:
+    def note_join(self) -> None:
         """At the end of the queue."""
         self._joined_at, self._looked = self._timing.clock(), False
         self.position, self._last_seq, self._past, self._empty_looks = None, None, 0, 0

@@ -136,7 +136,7 @@ class Waiting:
             return
         self._queue.js.logger.debug("governor %s is full, joined its queue", self._queue.name)
         self._mine, self.by = place, "queue"
-        self._lookout.joined()
+        self._lookout.note_join()
         if self.counts:
             # Beside the wait: a wake-up may come before the answer.
             self._counting = asyncio.ensure_future(self._count(place))

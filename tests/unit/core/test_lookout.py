@@ -37,7 +37,7 @@ class Looking:
     def __init__(self, interval: Optional[float] = None, random: float = 0.5) -> None:
         self._time = FakeTime()
         self.lookout = Lookout(replace(self._time.timing, random=lambda: random), SUBJECT, interval)
-        self.lookout.joined()
+        self.lookout.note_join()
 
     def look(self, state: State = FULL, waiting: int = 1, delivered: int = 0, redelivered: int = 0) -> Advice:
         return self.lookout.advise(state, QueueState(waiting, delivered, redelivered, redelivered))
@@ -78,7 +78,7 @@ def test_after_the_first_look_those_who_joined_together_are_spread_over_the_inte
     """Or nobody would look for half the interval, which is long where many wait."""
     looking = Looking(random=random)
     for _each in range(2):
-        looking.lookout.joined()
+        looking.lookout.note_join()
         looking.look(waiting=waiting)
         assert looking.next == pytest.approx(after)
 
@@ -175,7 +175,7 @@ def test_an_empty_slot_that_is_taken_meanwhile_is_forgotten() -> None:
 def test_an_empty_slot_that_was_seen_before_the_queue_was_joined_again_is_forgotten() -> None:
     looking = Looking()
     looking.look(ONE_EMPTY)
-    looking.lookout.joined()
+    looking.lookout.note_join()
     assert [looking.look(ONE_EMPTY), looking.look(ONE_EMPTY)] == [WAIT, WAKE]
 
 
@@ -190,7 +190,7 @@ def test_those_who_enter_past_the_queue_are_competed_with(active: int) -> None:
         assert looking.look(seen(active, last_seq=last_seq), waiting=6, delivered=6) is TRY
         assert looking.next == 5
     assert looking.look(seen(last_seq=10), waiting=6, delivered=6) is WAIT
-    looking.lookout.joined()
+    looking.lookout.note_join()
     assert looking.look(seen(last_seq=11), waiting=6, delivered=6) is WAIT
 
 
@@ -204,14 +204,14 @@ def test_those_who_were_called_in_vain_do_not_hide_those_who_enter_past_the_queu
 def test_a_queue_that_was_made_anew_is_no_reason_to_try() -> None:
     looking = Looking()
     looking.look(waiting=9, delivered=100)
-    looking.lookout.joined()
+    looking.lookout.note_join()
     assert looking.look(waiting=9, delivered=0) is WAIT
 
 
 def test_who_joins_again_is_behind_all_who_wait_then() -> None:
     looking = Looking()
     looking.look(waiting=7)
-    looking.lookout.joined()
+    looking.lookout.note_join()
     looking.look(waiting=40, delivered=30)
     assert looking.lookout.position == 40
 
@@ -343,7 +343,7 @@ def test_who_joins_again_is_at_an_unknown_place() -> None:
     looking.look(waiting=7)
     looking.look(waiting=2, delivered=5)
     looking.later(9)
-    looking.lookout.joined()
+    looking.lookout.note_join()
     assert (looking.lookout.position, looking.next) == (None, 1)
     looking.look(waiting=40, delivered=5)
     assert looking.lookout.position == 40
@@ -353,7 +353,7 @@ def test_the_length_of_the_queue_is_remembered_without_a_place() -> None:
     """Who has lost its place asks as little often as the others."""
     looking = Looking()
     looking.look(waiting=1000)
-    looking.lookout.joined()
+    looking.lookout.note_join()
     assert (looking.lookout.queue, looking.lookout.stretch) == (QueueState(1000, 0), 40)
 
 
