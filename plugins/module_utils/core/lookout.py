@@ -53,7 +53,7 @@ class Lookout:
     def __init__(self, timing: Timing, subject: str, interval: float | None) -> None:
         self.queue: QueueState | None = None
         self.position: int | None = None
-        self.look_at = 0.0
+        self.next_look = 0.0
         self.wake_ups = 0
         self._timing = timing
         self.subject = subject
@@ -71,7 +71,7 @@ class Lookout:
         """At the end of the queue."""
         self._joined_at, self._looked = self._timing.clock(), False
         self.position, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
-        self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
+        self.next_look = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
 
     def note_count(self, queue: QueueState) -> None:
         """The queue, just after this one has joined it: others have joined it before the first look."""
@@ -95,7 +95,7 @@ class Lookout:
 
     def note_failed_look(self) -> None:
         """The governor, or its queue, did not answer: it may have too much to do."""
-        self.look_at = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
+        self.next_look = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
         self._blind += 1
 
     def use_shared_look(self, state: State, queue: QueueState, since: float) -> bool:
@@ -103,7 +103,7 @@ class Lookout:
         if self._looked or since < self._joined_at:
             return False
         self._see(state, queue)
-        self.look_at = since + self._until_next_look(state, queue.waiting, first=True)
+        self.next_look = since + self._until_next_look(state, queue.waiting, first=True)
         return True
 
     def advise(self, state: State, queue: QueueState) -> Advice:
@@ -111,7 +111,7 @@ class Lookout:
         called = queue.delivered - self.queue.delivered if self.queue and self.position else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self._see(state, queue)
-        self.look_at = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
+        self.next_look = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
         if self._others_enter(entered - called, state.config.limit) or state.config.subject != self.subject:
             return Advice.TRY
         if state.active >= state.config.limit:
@@ -155,7 +155,7 @@ class Lookout:
             self._empty_looks = 0
             return Advice.WAIT
         self._empty_looks += 1
-        self.look_at = self._timing.clock() + _SECOND_LOOK
+        self.next_look = self._timing.clock() + _SECOND_LOOK
         if self._empty_looks == 1:
             return Advice.WAIT
         if self._nobody_answers():
@@ -184,7 +184,7 @@ class Lookout:
             return Advice.WAIT
         sure_at = self._refused_at + self._sure_after * self.stretch
         if self._timing.clock() < sure_at:
-            self.look_at = min(self.look_at, sure_at)
+            self.next_look = min(self.next_look, sure_at)
             return Advice.WAIT
         self._refused_at = None
         return Advice.TRY

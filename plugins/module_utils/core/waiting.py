@@ -157,7 +157,7 @@ class Waiting:
     async def _called(self, mine: Place, deadline: float) -> bool:
         """Wait for a wake-up until it is time to look, and look; whether to try now."""
         self._making_sure = False
-        if await mine.wait(min(deadline, self._lookout.look_at) - self._timing.clock()):
+        if await mine.wait(min(deadline, self._lookout.next_look) - self._timing.clock()):
             return True
         if self._timing.clock() >= deadline:
             return True

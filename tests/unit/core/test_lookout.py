@@ -48,7 +48,7 @@ class Looking:
     @property
     def next(self) -> float:
         """In how many seconds the next look is."""
-        return self.lookout.look_at - self._time.now
+        return self.lookout.next_look - self._time.now
 
 
 @pytest.mark.parametrize(
