@@ -71,7 +71,7 @@ class Lookout:
         """At the end of the queue."""
         self._joined_at, self._looked = self._timing.clock(), False
         self.position, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
-        self.next_look = self._timing.clock() + self.varied(min(_FIRST_LOOK, self._interval))
+        self.next_look = self._timing.clock() + self.jittered(min(_FIRST_LOOK, self._interval))
 
     def note_count(self, queue: QueueState) -> None:
         """The queue, just after this one has joined it: others have joined it before the first look."""
@@ -87,7 +87,7 @@ class Lookout:
     def note_refusal(self) -> None:
         """A try in which nothing had to be made sure."""
         self._refused_at = self._timing.clock()
-        self._sure_after = self.varied(_MAKE_SURE_AFTER)
+        self._sure_after = self.jittered(_MAKE_SURE_AFTER)
 
     def note_missing_queue(self) -> None:
         """So nobody waits in it either."""
@@ -95,7 +95,7 @@ class Lookout:
 
     def note_failed_look(self) -> None:
         """The governor, or its queue, did not answer: it may have too much to do."""
-        self.next_look = self._timing.clock() + self.varied(min(_FIRST_LOOK * 2**self._blind, self._regular()))
+        self.next_look = self._timing.clock() + self.jittered(min(_FIRST_LOOK * 2**self._blind, self._regular()))
         self._blind += 1
 
     def use_shared_look(self, state: State, queue: QueueState, since: float) -> bool:
@@ -125,7 +125,7 @@ class Lookout:
         self.position = self.position_in(queue) or max(1, queue.waiting)
         self.queue, self._last_seq, self._looked = queue, state.last_seq, True
 
-    def varied(self, seconds: float) -> float:
+    def jittered(self, seconds: float) -> float:
         """From 50 to 150 %."""
         return seconds * (0.5 + self._timing.random())
 
@@ -171,7 +171,7 @@ class Lookout:
 
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
         # Those who join together look together first, and are spread over the interval from then on.
-        regular = self._timing.random() * self._regular() if first else self.varied(self._regular())
+        regular = self._timing.random() * self._regular() if first else self.jittered(self._regular())
         if not state.config.max_age:
             return regular
         after = _AFTER_EXPIRY * (1 + self._timing.random() * waiting)

@@ -101,7 +101,7 @@ class Waiting:
         if self._backoff is not None:
             pause = self._backoff.delay(self._refusals - 1, self._timing.random)
         else:
-            pause = self._lookout.varied(self._interval) * self._lookout.stretch
+            pause = self._lookout.jittered(self._interval) * self._lookout.stretch
         self._poll_at = self._timing.clock() + pause
 
     async def _poll(self, deadline: float) -> bool:
@@ -126,7 +126,7 @@ class Waiting:
         now = self._timing.clock()
         if self._mine is not None or self._barred or now < self._join_at:
             return
-        self._join_at = now + self._lookout.varied(_JOIN_EVERY)
+        self._join_at = now + self._lookout.jittered(_JOIN_EVERY)
         place = Place(self._queue)
         try:
             await place.join()
