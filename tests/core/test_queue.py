@@ -17,7 +17,7 @@ from ansible_collections.jetstream.governor.tests.support.server import NatsServ
 
 
 async def the_queue_has(url: str, name: str, count: int) -> None:
-    """So many wake-ups, in the end: whoever raises them waits for no answer."""
+    """So many wake-ups, in the end: whoever sends them waits for no answer."""
     async with connected(url) as nc:
 
         async def so_many() -> bool:
@@ -139,7 +139,7 @@ async def test_every_way_to_free_a_slot_sends_a_wake_up(server: NatsServer, name
 
 
 @within(20)
-async def test_only_so_many_chances_are_kept(server: NatsServer, name: str) -> None:
+async def test_only_so_many_wake_ups_are_kept(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=2, max_age=60)
         for _each in range(2):

@@ -127,7 +127,7 @@ def test_an_expiry_that_is_far_away_does_not_put_the_look_off() -> None:
     assert looking.next == 2.5
 
 
-def test_an_empty_slot_is_looked_at_again_then_chances_are_raised_then_it_is_tried() -> None:
+def test_an_empty_slot_is_looked_at_again_then_wake_ups_are_sent_then_it_is_tried() -> None:
     looking = Looking()
     advices = []
     for _each in range(4):
@@ -149,12 +149,12 @@ def test_an_empty_slot_while_the_queue_moves_is_on_its_way_to_somebody() -> None
 
 def test_where_those_who_are_called_do_not_answer_more_and_more_are_called() -> None:
     """One that stands still after the other is handed the same wake-up. At the end of the queue, it tries itself."""
-    looking, raised = Looking(), []
+    looking, sent = Looking(), []
     for look in range(6):
         advice = looking.look(ONE_EMPTY, waiting=40 - 2**look, delivered=2**look, redelivered=1)
         assert looking.next == 0.25
-        raised.append((advice, looking.lookout.wake_ups))
-    assert raised == [(WAIT, 0), *((WAKE, count) for count in (1, 2, 4, 8, 16))]
+        sent.append((advice, looking.lookout.wake_ups))
+    assert sent == [(WAIT, 0), *((WAKE, count) for count in (1, 2, 4, 8, 16))]
     assert looking.look(ONE_EMPTY, waiting=0, delivered=64, redelivered=9) is TRY
 
 

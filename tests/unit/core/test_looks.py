@@ -37,7 +37,7 @@ def test_an_empty_slot_that_stays_is_called_out_and_then_tried() -> None:
     assert (slot.waited_by, nats.count(WAKE_UP)) == ("queue", 1)
 
 
-def test_as_many_chances_are_raised_as_slots_are_empty() -> None:
+def test_as_many_wake_ups_are_sent_as_slots_are_empty() -> None:
     nats = QueueNats()
     start(FakeTime(), FakeStack(None, 5, state=a_state(1, limit=4)), nats)
     assert nats.count(WAKE_UP) == 3

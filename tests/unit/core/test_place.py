@@ -157,7 +157,7 @@ def test_who_is_cancelled_in_the_queue_gives_up_the_place() -> None:
 
 
 @pytest.mark.parametrize(("outcome", "verdict"), [(5, ACK), (PermissionRefused("no"), NAK)])
-def test_chances_that_come_too_late_go_on_to_the_next(outcome: Outcome, verdict: bytes) -> None:
+def test_wake_ups_that_come_too_late_go_on_to_the_next(outcome: Outcome, verdict: bytes) -> None:
     async def meanwhile() -> Optional[int]:
         await waiter.nats.send("100")
         await waiter.nats.send()

@@ -91,7 +91,7 @@ def remove(*script: tuple[str, Any], nats: Optional[FakeNats] = None) -> Optiona
 
 
 def wake_ups(*script: tuple[str, Any]) -> int:
-    """How many were raised by the removal."""
+    """How many were sent by the removal."""
     nats = FakeNats()
     remove(*script, nats=nats)
     assert {subject for subject, _payload in nats.published} <= {"$GOVERNOR.queue.g"}
