@@ -171,7 +171,7 @@ class _Campaign:
         """To those in the queue who were called to the empty slots: it queues before its first try then."""
         if state is None or state.active >= state.config.limit:
             return False
-        return await self._stack.queue.has_called(state.config.limit - state.active)
+        return await self._stack.queue.has_woken(state.config.limit - state.active)
 
     async def _wait(self, attempt: Attempt) -> int | None:
         """Return the sequence of the entry; None when time is up."""

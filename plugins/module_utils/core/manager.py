@@ -62,7 +62,7 @@ class Manager:
         self.state = state
         self.changes = changes
         self.before: GovernorConfig | None = None
-        self.queue_is = queue_is
+        self.queue_condition = queue_condition
         self.stack = Stack(state.config.name, js)
         self.queue = self.stack.queue
 
