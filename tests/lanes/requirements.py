@@ -34,6 +34,7 @@ LINT = [
     "antsibull-changelog",
     "antsibull-docs",
     "galaxy-importer",
+    "import-linter",
     "mypy",
     "pytest",
     "reuse",
