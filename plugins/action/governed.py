@@ -20,7 +20,7 @@ from ..module_utils.campaign_options import backoff_policy, campaign_options, in
 from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
-from ..module_utils.core.names import check_name, owner_of
+from ..module_utils.core.names import Owner, check_name
 from ..module_utils.governors import TO_COME
 from ..module_utils.settings import Settings, redact, resolve
 from ..plugin_utils.hold import Hold, Request
@@ -169,7 +169,7 @@ class ActionModule(ActionBase):
         return Request(
             governor=governor,
             holder=holder,
-            owner=owner_of(run, holder, host),
+            owner=Owner.of(run, holder, host),
             wait_timeout=wait_seconds(plain["wait_timeout"]),
             interval=interval_seconds(plain["interval"]),
             backoff=backoff_policy(plain["backoff"]),

@@ -16,7 +16,7 @@ from .core.campaign import Governor
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
-from .core.names import check_name, check_run_id, owner_of, stream_name, whose
+from .core.names import Owner, check_name, check_run_id, stream_name, whose
 from .core.stack import must_be
 from .core.state import State
 from .governors import load_foretold
@@ -57,8 +57,8 @@ class Request:
     warn: Callable[[str], None]
 
     @property
-    def owner(self) -> str:
-        return owner_of(self.run_id, self.holder, self.host)
+    def owner(self) -> Owner:
+        return Owner.of(self.run_id, self.holder, self.host)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ async def acquire(js: JetStream, request: Request) -> Result:
     manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
     if manager is None:
         return _acquired(request, None, None, changed=True)
-    mine = None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owner == request.owner)
+    mine = (
+        None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owned_by == request.owner)
+    )
     if mine is not None:
         return _acquired(request, manager.state, mine, changed=False)
     _guard(request, manager.limit)
@@ -115,7 +117,7 @@ async def acquire(js: JetStream, request: Request) -> Result:
         return _predicted(request, manager.state)
     governor = Governor(request.governor, js, interval=request.interval, backoff=request.backoff)
     try:
-        slot = await governor.start(request.holder, owner=request.owner, timeout=request.wait_timeout)
+        slot = await governor.start(request.holder, owner=str(request.owner), timeout=request.wait_timeout)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()

@@ -21,6 +21,7 @@ from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
+from ..module_utils.core.names import Owner
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
@@ -54,7 +55,7 @@ class Request:
 
     governor: str
     holder: str
-    owner: str
+    owner: Owner
     wait_timeout: float | None
     interval: float | None
     backoff: Any
@@ -156,7 +157,7 @@ class Hold:
                     on_wait=progress.tell,
                 ).start(
                     request.holder,
-                    owner=request.owner,
+                    owner=str(request.owner),
                     timeout=request.wait_timeout,
                     admit=functools.partial(refuse_second, owner=request.owner) if request.one_only else None,
                 )

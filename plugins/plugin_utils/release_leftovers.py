@@ -20,7 +20,6 @@ from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
-from ..module_utils.core.names import split_owner
 from ..module_utils.core.stack import Stack, must_be
 from ..module_utils.settings import Settings, redact, resolve
 from .ledger import Address, Ledger, Row
@@ -81,7 +80,7 @@ class _Returns:
                 entries = {}
             for row in rows:
                 entry = entries.get(row.seq or 0)
-                if entry is None or split_owner(entry.owner) != row.owner or not await _remove(stack, entry):
+                if entry is None or entry.owned_by != row.owner or not await _remove(stack, entry):
                     row.is_held, row.note = False, "lost"
                     continue
                 row.is_held, row.held, row.note = False, entry.age(now), "released at the end"

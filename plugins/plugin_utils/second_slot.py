@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError
-from ..module_utils.core.names import split_owner
+from ..module_utils.core.names import Owner
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.state import State
 
@@ -18,7 +18,7 @@ class HeldAlready(GovernorError):
     pass
 
 
-async def refuse_second(stack: Stack, state: State, owner: str) -> None:
+async def refuse_second(stack: Stack, state: State, owner: Owner) -> None:
     """``state`` is the governor's as just read: where it is empty, nothing is asked.
 
     Raises HeldAlready where the owner's run holds a slot for the owner's host, or for all its hosts.
@@ -33,11 +33,9 @@ async def refuse_second(stack: Stack, state: State, owner: str) -> None:
         )
 
 
-async def _of_same_run_and_host(stack: Stack, owner: str) -> Entry | None:
-    mine = split_owner(owner)
-
+async def _of_same_run_and_host(stack: Stack, owner: Owner) -> Entry | None:
     def is_mine(entry: Entry) -> bool:
-        return mine is not None and entry.run_id == mine.run_id and entry.host in (mine.host, "")
+        return entry.run_id == owner.run_id and entry.host in (owner.host, "")
 
     # A user that may only acquire and release does without.
     return await stack.js.if_permitted(stack.find(is_mine))

@@ -16,7 +16,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone, PermissionRefused
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -65,7 +65,7 @@ async def test_entries_come_oldest_first_with_all_that_they_carry(server: NatsSe
         assert await manager.entries() == []
         governor = Governor(name, nc)
         holders = ["web01", "wéb 02", "日本"]
-        slots = [await governor.start(holder, owner=owner_of("läuf", holder), timeout=0) for holder in holders]
+        slots = [await governor.start(holder, owner=str(Owner.of("läuf", holder)), timeout=0) for holder in holders]
         entries = await manager.entries()
         assert [entry.seq for entry in entries] == [slot.seq for slot in slots]
         assert [entry.holder for entry in entries] == holders

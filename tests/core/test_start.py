@@ -17,7 +17,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     WaitTimeout,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.history import most_at_once
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -30,7 +30,7 @@ async def test_start_and_finish(server: NatsServer, name: str) -> None:
         manager = await Manager.create(name, nc, limit=1, max_age=60)
         governor = Governor(name, nc)
         assert governor.connection is nc
-        slot = await governor.start("web01", owner=owner_of("r", "web01"))
+        slot = await governor.start("web01", owner=str(Owner.of("r", "web01")))
         assert (slot.holder, slot.owner, slot.governor) == ("web01", "r//web01", name)
         assert slot.seq == manager.state.last_seq + 1
         assert slot.attempts == 1
@@ -167,7 +167,7 @@ async def test_a_failed_start_does_not_spoil_the_object(server: NatsServer, name
 async def test_a_holder_is_stored_as_it_is(server: NatsServer, name: str, holder: str) -> None:
     async with connected(server.url) as nc:
         await Manager.create(name, nc, limit=1, max_age=60)
-        slot = await Governor(name, nc).start(holder, owner=owner_of("r", holder), timeout=0)
+        slot = await Governor(name, nc).start(holder, owner=str(Owner.of("r", holder)), timeout=0)
         entry = await slot.entry()
         assert entry is not None
         assert (entry.holder, entry.owner) == (holder, f"r//{holder}")

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 
-from .names import split_owner, whose
+from .names import Owner, whose
 
 OWNER_HEADER = "Governor-Owner"
 TOKEN_HEADER = "Governor-Token"  # noqa: S105  # the name of a header
@@ -41,22 +42,25 @@ class Entry:
     def of(cls, seq: int, body: bytes, headers: Mapping[str, str], time: datetime) -> Entry:
         return cls(seq, body.decode(errors="replace"), headers.get(OWNER_HEADER), headers.get(TOKEN_HEADER), time)
 
+    @cached_property
+    def owned_by(self) -> Owner | None:
+        """Its owner, taken apart; None where the entry carries none that can be."""
+        return Owner.parse(self.owner)
+
     @property
     def run_id(self) -> str | None:
-        """None where the entry carries no owner."""
-        owner = split_owner(self.owner)
-        return owner.run_id if owner else None
+        """The run that owns it; None where the entry carries no owner."""
+        return self.owned_by.run_id if self.owned_by else None
 
     @property
     def host(self) -> str | None:
-        """Empty where the slot is the whole run's, None where the entry carries no owner."""
-        owner = split_owner(self.owner)
-        return owner.host if owner else None
+        """The host of that run: empty where the slot is the whole run's, None where the entry carries no owner."""
+        return self.owned_by.host if self.owned_by else None
 
     @property
     def whose(self) -> str:
         """Of which run and host it is, for sentences."""
-        owner = split_owner(self.owner)
+        owner = self.owned_by
         return whose(owner.run_id, owner.host) if owner else "it carries no owner, as entries of Go clients"
 
     @property

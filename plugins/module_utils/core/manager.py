@@ -29,7 +29,7 @@ from .errors import (
 )
 from .hazards import check_change, hazards
 from .jetstream import JetStream, check_echo, jetstream
-from .names import ALL_QUEUES, campaign_subject, governor_name, stream_name
+from .names import ALL_QUEUES, collective_subjects, governor_name, stream_name
 from .stack import Stack
 from .state import State
 
@@ -315,7 +315,7 @@ async def load_governors(
     ``look_at_queue`` tells of each whether it has a queue, not whether that is in order.
     """
     js = jetstream(nc)
-    request: dict[str, Any] = {"subject": campaign_subject("x", collective)[:-1] + "*"} if collective else {}
+    request: dict[str, Any] = {"subject": collective_subjects(collective)} if collective else {}
     what = "Could not list the governors"
     infos = await js.until_verdict(lambda: js.call_paged("STREAM.LIST", "streams", request, what=what))
     managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]

@@ -68,6 +68,11 @@ def governor_name(stream: str) -> str | None:
     return name or None
 
 
+def collective_subjects(collective: str) -> str:
+    """The subjects of all governors of a collective, as a wildcard."""
+    return f"{check_collective(collective)}.governor.*"
+
+
 def campaign_subject(name: str, collective: str | None = None) -> str:
     """Where holders campaign for a slot: Choria's library default, or the form of one collective."""
     if collective is None:
@@ -93,26 +98,32 @@ def check_run_id(run_id: str) -> str:
 
 
 class Owner(NamedTuple):
-    """Who may release a slot. ``host`` is empty where the slot is the whole run's; ``holder`` is for people to read."""
+    """Who may release a slot: a run, and one of its hosts.
+
+    ``host`` is empty where the slot is the whole run's; ``holder`` is for people to read. As text it is
+    ``<run id>/<host>/<holder>``, in which ``/`` and ``%`` of the host are ``%2F`` and ``%25``.
+    """
 
     run_id: str
     host: str
     holder: str
 
+    @classmethod
+    def of(cls, run_id: str, holder: str, host: str = "") -> Owner:
+        """Return a checked one. Raises InvalidValue."""
+        return cls(check_run_id(run_id), host and check_label(host, "A host's name"), check_label(holder, "A holder"))
 
-def owner_of(run_id: str, holder: str, host: str = "") -> str:
-    """An Owner as it is written: ``<run id>/<host>/<holder>``; ``/`` and ``%`` of the host are ``%2F`` and ``%25``."""
-    if host:
-        host = check_label(host, "A host's name").replace("%", "%25").replace("/", "%2F")
-    return f"{check_run_id(run_id)}/{host}/{check_label(holder, 'A holder')}"
+    @classmethod
+    def parse(cls, text: str | None) -> Owner | None:
+        """Return the owner that the text tells; None where it tells none, as with entries of Go clients."""
+        if not text or text.count("/") < 2:
+            return None
+        run_id, host, holder = text.split("/", 2)
+        return cls(run_id, host.replace("%2F", "/").replace("%25", "%"), holder)
 
-
-def split_owner(owner: str | None) -> Owner | None:
-    """The reverse of owner_of; None for an entry that carries no owner, as those of Go clients."""
-    if not owner or owner.count("/") < 2:
-        return None
-    run_id, host, holder = owner.split("/", 2)
-    return Owner(run_id, host.replace("%2F", "/").replace("%25", "%"), holder)
+    def __str__(self) -> str:
+        host = self.host.replace("%", "%25").replace("/", "%2F")
+        return f"{self.run_id}/{host}/{self.holder}"
 
 
 def whose(run_id: str, host: str | None) -> str:

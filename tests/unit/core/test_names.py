@@ -12,16 +12,15 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import (
     ALL_QUEUES,
+    Owner,
     campaign_subject,
     check_collective,
     check_label,
     check_name,
     check_subject,
     governor_name,
-    owner_of,
     queue_stream_name,
     queue_subject,
-    split_owner,
     stream_name,
     whose,
 )
@@ -134,13 +133,13 @@ def test_bad_labels(label: str, sentence: str) -> None:
     ],
 )
 def test_an_owner_is_taken_apart_as_it_was_put_together(run_id: str, host: str, holder: str, written: str) -> None:
-    assert owner_of(run_id, holder, host) == written
-    assert split_owner(written) == (run_id, host, holder)
+    assert str(Owner.of(run_id, holder, host)) == written
+    assert Owner.parse(written) == (run_id, host, holder)
 
 
 @pytest.mark.parametrize("owner", [None, "", "no slash", "one/slash"])
 def test_what_carries_no_owner(owner: Optional[str]) -> None:
-    assert split_owner(owner) is None
+    assert Owner.parse(owner) is None
 
 
 def test_whose_a_slot_is_in_sentences() -> None:
@@ -150,10 +149,10 @@ def test_whose_a_slot_is_in_sentences() -> None:
 
 def test_bad_owners() -> None:
     with pytest.raises(InvalidValue, match=r"^A run id must not contain a slash, as 'a/b' does\.$"):
-        owner_of("a/b", "web01")
+        str(Owner.of("a/b", "web01"))
     with pytest.raises(InvalidValue, match=r"^A run id must not be empty\.$"):
-        owner_of("", "web01")
+        str(Owner.of("", "web01"))
     with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
-        owner_of("r1", "")
+        str(Owner.of("r1", ""))
     with pytest.raises(InvalidValue, match=r"^A host's name must be printable and on one line, not 'web\\n1'\.$"):
-        owner_of("r1", "web01", "web\n1")
+        str(Owner.of("r1", "web01", "web\n1"))

@@ -134,7 +134,7 @@ def test_an_exception_tells_of_the_slot_as_it_is_in_the_end() -> None:
 class HoldThatTells:
     """Of how it ended."""
 
-    request = SimpleNamespace(tell_more=lambda _queue: None)
+    request = SimpleNamespace(tell_more=lambda _line: None)
     is_kept_by_another = False
 
     def __init__(self) -> None:

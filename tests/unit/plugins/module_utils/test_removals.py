@@ -16,14 +16,14 @@ from ansible_collections.jetstream.governor.plugins.module_utils import slots
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NotOwner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import evict, release, requested
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
 
 
 def held(seq: int, holder: str, run_id: Optional[str], host: str = "") -> Entry:
-    owner = None if run_id is None else owner_of(run_id, holder, host)
+    owner = None if run_id is None else str(Owner.of(run_id, holder, host))
     return replace(an_entry(seq, holder, 100 - seq), owner=owner)
 
 

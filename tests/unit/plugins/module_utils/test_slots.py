@@ -153,8 +153,8 @@ def test_a_request_with_everything() -> None:
 
 
 def test_the_owner_is_the_host_of_the_run() -> None:
-    assert REQUEST.owner == "r/web01/web01"
-    assert replace(REQUEST, host="", holder="deploy of shop").owner == "r//deploy of shop"
+    assert str(REQUEST.owner) == "r/web01/web01"
+    assert str(replace(REQUEST, host="", holder="deploy of shop").owner) == "r//deploy of shop"
     with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
         str(replace(REQUEST, holder="").owner)
 
@@ -230,8 +230,8 @@ def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_slot_that_another_host_holds_under_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shared holder is no shared slot: the cap would not hold."""
     shop = replace(REQUEST, holder="deploy of shop")
-    theirs = replace(an_entry(3, shop.holder, 9), owner=replace(shop, host="web02").owner)
-    mine = replace(an_entry(4, shop.holder, 5), owner=shop.owner)
+    theirs = replace(an_entry(3, shop.holder, 9), owner=str(replace(shop, host="web02").owner))
+    mine = replace(an_entry(4, shop.holder, 5), owner=str(shop.owner))
     assert acquired(monkeypatch, shop, theirs)["changed"] is True
     assert acquired(monkeypatch, shop, theirs, mine)["slot"]["seq"] == 4
     assert acquired(monkeypatch, replace(shop, host=""), theirs, mine)["changed"] is True

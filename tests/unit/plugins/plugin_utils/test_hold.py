@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
@@ -72,7 +73,11 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_hold() -> Hold:
     settings = Settings(servers=("nats://h",))
-    return Hold(Request("g", "web01", "r/web01", 30, None, None, settings, lambda _queue: None, lambda _queue: None))
+    return Hold(
+        Request(
+            "g", "web01", Owner("r", "web01", "web01"), 30, None, None, settings, lambda _line: None, lambda _line: None
+        )
+    )
 
 
 @pytest.mark.parametrize("orphaned", [True, False])

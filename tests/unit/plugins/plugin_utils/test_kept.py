@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.action import governed
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
 from ansible_collections.jetstream.governor.plugins.plugin_utils import kept
@@ -93,7 +94,7 @@ CALM = cast(Interruptions, NoInterruptions())
 
 def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: str = "web01") -> Hold:
     attempt = Attempt(task, host, item, "g", SETTINGS)
-    owner = f"r/{host}/{holder}"
+    owner = Owner("r", host, holder)
     return Hold(Request("g", holder, owner, 30, None, None, SETTINGS, print, print, attempt=attempt))
 
 

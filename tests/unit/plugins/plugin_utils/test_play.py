@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import owner_of
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
 from ansible_collections.jetstream.governor.plugins.plugin_utils import play
 from ansible_collections.jetstream.governor.plugins.plugin_utils.play import play_facts, run_and_host, run_id
@@ -64,7 +64,7 @@ def test_the_job_of_awx_is_the_run(monkeypatch: pytest.MonkeyPatch, job: Any) ->
 
 def test_two_controllers_that_count_their_jobs_alike_are_two_owners(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = awx_run(monkeypatch, "https://one.example.org"), awx_run(monkeypatch, "https://other.example.org")
-    assert len({owner_of(one, "web01", "web01"), owner_of(other, "web01", "web01")}) == 2
+    assert len({str(Owner.of(one, "web01", "web01")), str(Owner.of(other, "web01", "web01"))}) == 2
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_every_process_is_a_run_of_its_own() -> None:
 
 def test_a_run_can_own_a_slot() -> None:
     """No blank, no slash, not too long."""
-    assert owner_of(run_id({}), "web01") == f"{run_id({})}//web01"
+    assert str(Owner.of(run_id({}), "web01")) == f"{run_id({})}//web01"
     assert " " not in run_id({})
 
 

@@ -19,6 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     PermissionRefused,
     WaitTimeout,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.plugins.plugin_utils.second_slot import HeldAlready, refuse_second
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
@@ -29,7 +30,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     governor,
 )
 
-MINE = "ctl-1/web01/anybody"
+MINE = Owner("ctl-1", "web01", "anybody")
 
 
 class CountingStack(FakeStack):
@@ -53,7 +54,7 @@ def enters(stack: CountingStack) -> bool:
     async def campaign() -> bool:
         made = governor(FakeTime(), stack)
 
-        await made.start("web01", owner=MINE, timeout=5, admit=partial(refuse_second, owner=MINE))
+        await made.start("web01", owner=str(MINE), timeout=5, admit=partial(refuse_second, owner=MINE))
         return True
 
     return asyncio.run(campaign())
@@ -92,7 +93,7 @@ def test_where_there_are_no_entries_none_are_read() -> None:
 
 def test_an_emptiness_that_a_cut_off_leader_tells_is_not_believed() -> None:
     with pytest.raises(HeldAlready):
-        enters(CountingStack(replace(a_state(0), in_touch=False), owned(MINE)))
+        enters(CountingStack(replace(a_state(0), in_touch=False), owned(str(MINE))))
 
 
 def test_who_may_not_read_the_entries_is_none_the_worse_off() -> None:
