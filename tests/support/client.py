@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -58,7 +59,9 @@ async def connected(url: str | list[str], **options: Any) -> AsyncIterator[Clien
     try:
         yield nc
     finally:
-        await nc.close()
+        # nats-py sends what is left to be sent before it closes, and tells here that the server has gone meanwhile.
+        with contextlib.suppress(ConnectionError):
+            await nc.close()
 
 
 async def ask(nc: Client, verb: str, request: Json | None = None) -> Json:

@@ -170,10 +170,11 @@ def _marked(mark: str) -> list[int]:
     """Processes inherit the environment; a zombie has none."""
     found = []
     wanted = f"{_MARK}={mark}".encode()
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    # Not by a pattern of pathlib: up to Python 3.12 it raises when a process ends while it looks.
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if wanted in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+            if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(int(pid))
     return found
 
 

@@ -3,7 +3,7 @@
 
 """Work that records when it really was at work, on the monotonic clock that all processes of a machine share.
 
-``recorder.py FILE NAME SECONDS`` appends a queue when it begins and one when it ends, also when SIGTERM ends it, for
+``recorder.py FILE NAME SECONDS`` appends a line when it begins and one when it ends, also when SIGTERM ends it, for
 which it takes its time.
 """
 
