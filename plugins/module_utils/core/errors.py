@@ -2,30 +2,30 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong, and the table that turns the server's verdicts into it.
+"""The exceptions of the core, and the table that maps the server's error codes to them.
 
 GovernorError
-├── InvalidValue            a name, number, duration or setting that no server would need to be asked about
-├── UnknownGovernor         no stream GOVERNOR_<name>
-├── AlreadyExists           created by somebody else meanwhile, with another configuration
-├── NotAGovernor            a stream of that name which does not behave as a governor
-├── SubjectTaken            the campaign subject belongs to another stream, here or in another JetStream domain
-├── WaitTimeout             no slot within the time given
-├── GovernorFull            this try was refused (seen by callers only where they try once)
-├── EntryGone               no entry of that sequence
-├── NoQueue                  the governor has no queue, or a broken one
-├── PlaceLost               a waiter's place in the queue is gone (it joins again)
-├── NotOwner                the entry is somebody else's
-├── InUse                   refused because holders would lose their slots
-├── PermissionRefused       the NATS user may not do this
-├── JetStreamUnavailable    the server, or the account, has no JetStream
-├── ConfigRefused           the server will not have this configuration
-│   └── NotApplied           what it has after a change is not what was asked for
-├── ConnectionClosed        the connection was given up; it will not come back
-├── ServerError             any other verdict: the server's own words
-└── NoVerdict               no answer came; what was asked may have been done
-    ├── NotSent             no answer can come; nothing was sent
-    └── Undecided           the server has seen the entry, and has neither stored nor refused it so far
+├── InvalidValue
+├── UnknownGovernor
+├── AlreadyExists
+├── NotAGovernor
+├── SubjectTaken
+├── WaitTimeout
+├── GovernorFull
+├── EntryGone
+├── NoQueue
+├── PlaceLost
+├── NotOwner
+├── InUse
+├── PermissionRefused
+├── JetStreamUnavailable
+├── ConfigRefused
+│   └── NotApplied
+├── ConnectionClosed
+├── ServerError
+└── NoVerdict
+    ├── NotSent
+    └── Undecided
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 
 
 class GovernorError(Exception):
-    """Base of all. ``facts`` go into the result of a module beside the message."""
+    """Base class of all errors of the core. Modules return ``facts`` beside the message."""
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message)
@@ -43,91 +43,95 @@ class GovernorError(Exception):
 
 
 class InvalidValue(GovernorError):
-    pass
+    """A name, number, duration or setting is invalid. No server was asked."""
 
 
 class UnknownGovernor(GovernorError):
-    pass
+    """There is no stream ``GOVERNOR_<name>``, or no stream listens on the campaign subject."""
 
 
 class AlreadyExists(GovernorError):
-    pass
+    """Somebody else has created the stream meanwhile, with another configuration."""
 
 
 class NotAGovernor(GovernorError):
-    pass
+    """A stream has the name of a governor, but does not behave as one."""
 
 
 class SubjectTaken(GovernorError):
-    pass
+    """The campaign subject belongs to another stream, in this JetStream domain or in another one."""
 
 
 class WaitTimeout(GovernorError):
-    pass
+    """No slot became free within the time given."""
 
 
 class GovernorFull(GovernorError):
-    pass
+    """The governor has as many entries as its limit allows, and the server refuses another one."""
 
 
 class EntryGone(GovernorError):
-    pass
+    """There is no entry with this sequence number, or there is none any more."""
 
 
 class NoQueue(GovernorError):
-    pass
+    """The governor has no queue, or only a part of one."""
 
 
 class PlaceLost(GovernorError):
-    pass
+    """The waiter has lost its place in the queue. It can join the queue again."""
 
 
 class NotOwner(GovernorError):
-    pass
+    """The entry belongs to somebody else."""
 
 
 class InUse(GovernorError):
-    pass
+    """The change or deletion is refused because the governor has active entries."""
 
 
 class PermissionRefused(GovernorError):
-    pass
+    """The NATS user lacks the permission for this request."""
 
 
 class JetStreamUnavailable(GovernorError):
-    pass
+    """The server, or the account of the NATS user, has no JetStream."""
 
 
 class ConfigRefused(GovernorError):
-    pass
+    """The configuration is refused by the server, or because the server would not apply it safely."""
 
 
 class NotApplied(ConfigRefused):
-    pass
+    """The server has accepted the configuration, but what it has stored differs from it."""
 
 
 class ConnectionClosed(GovernorError):
-    pass
+    """The connection is closed for good: it will not reconnect."""
 
 
 class ServerError(GovernorError):
-    pass
+    """The server has refused the request with an error code that is not in the table."""
 
 
 class NoVerdict(GovernorError):
-    pass
+    """No conclusive answer has come. The request may or may not have taken effect."""
 
 
 class NotSent(NoVerdict):
-    pass
+    """The request has not taken effect: it was not sent, or nothing was there to receive it."""
 
 
 class Undecided(NoVerdict):
-    pass
+    """The server has received the entry, and has neither stored nor refused it so far."""
 
 
 class Verdict(NamedTuple):
-    """One row: the server's error code, a piece of its text (None: any), what it means here, and what to do."""
+    """One row of the table of error codes.
+
+    ``code`` is the server's error code, ``text`` a part of the server's text (None matches every text), ``error`` the
+    exception that it becomes, and ``advice`` a sentence for its message that says what to do.
+    """
 
     code: int
     text: str | None
@@ -135,8 +139,9 @@ class Verdict(NamedTuple):
     advice: str = ""
 
 
-# Codes are those of nats-server's errors.json. The text counts where one code has several meanings: 10077 is also
-# a stream's maximum bytes, 10057 any failed delete. The first row that fits decides.
+# The codes are those of nats-server's errors.json. Where one code has several meanings, the text tells them apart:
+# 10077 is also sent when a stream has its maximum of bytes, 10057 whenever a deletion fails. The first row that matches
+# decides.
 VERDICTS: tuple[Verdict, ...] = (
     Verdict(10077, "maximum messages exceeded", GovernorFull),
     Verdict(10059, None, UnknownGovernor),
@@ -154,24 +159,28 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(10039, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
     Verdict(10076, None, JetStreamUnavailable, "Start nats-server with JetStream enabled (-js)."),
     Verdict(10035, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
-    # The cluster has no leader at the moment: ask again.
+    # The cluster has no leader at the moment: the request is worth repeating.
     Verdict(10008, None, NoVerdict),
     Verdict(10009, None, NoVerdict),
-    # The node of a stream or consumer without replicas is away, or does not run it yet.
+    # The only node of a stream or consumer without replicas is offline, or has not started it yet.
     Verdict(10118, None, NoVerdict),
     Verdict(10119, None, NoVerdict),
     Verdict(10194, None, NoVerdict),
     Verdict(10195, None, NoVerdict),
-    # The server has more to do than it can take at the moment.
+    # The server is overloaded at the moment.
     Verdict(10023, None, NoVerdict),
     Verdict(10167, None, NoVerdict),
-    # A message of the same id is on its way through the cluster.
+    # A message with the same id is still being replicated in the cluster.
     Verdict(10158, None, Undecided),
 )
 
 
 def from_server(error: Mapping[str, Any], what: str) -> GovernorError:
-    """The exception for an ``error`` object of a JetStream answer; ``what`` says what was being done."""
+    """Return the exception for the ``error`` object of a JetStream answer.
+
+    ``what`` is the beginning of its message, such as "Could not create governor 'x'". An error that is not in the table
+    becomes ServerError.
+    """
     code = int(error.get("err_code", 0))
     text = str(error.get("description", "no description"))
     for row in VERDICTS:
