@@ -52,7 +52,7 @@ async def test_not_a_governor(server: NatsServer, name: str, differences: dict[s
         before = await stored_config(nc, name)
         sentence = (
             f"Stream GOVERNOR_{name} exists but is not a governor: {reason.replace('NAME', name)}. "
-            "Use another name, or remove the stream."
+            "Use another name, or delete the stream."
         )
         for refused in (
             Manager.load(name, nc),

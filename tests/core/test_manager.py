@@ -180,7 +180,7 @@ async def test_the_subject_of_another_stream(server: NatsServer, name: str) -> N
         await ask(nc, f"STREAM.CREATE.{name}", {"name": name, "subjects": [f"{name}.>"]})
         sentence = (
             rf"^Could not create governor '{name}': the server answered 'subjects overlap with an existing stream' "
-            r"\(error 10065\)\. Choose another subject, or remove the stream that has it\.$"
+            r"\(error 10065\)\. Choose another subject, or delete the stream that has it\.$"
         )
         with pytest.raises(SubjectTaken, match=sentence):
             await Manager.create(name, nc, limit=1, max_age=0, subject=f"{name}.x")

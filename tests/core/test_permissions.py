@@ -188,7 +188,7 @@ async def test_who_may_not_make_a_queue_is_told(guarded: NatsServer) -> None:
     """No silent downgrade: without a queue has to be asked for."""
     async with connected(url(guarded, "no_queue")) as nc:
         sentence = await refusal(Manager.create("queueless", nc, limit=1, max_age=60))
-        more = " Governor 'queueless' was made, but has no queue: 'queue: true' gives it one."
+        more = " Governor 'queueless' was created, but has no queue: 'queue: true' gives it one."
         assert "'$JS.API.STREAM.CREATE.GOVQUEUE_queueless'" in sentence
         assert sentence.endswith(more)
         assert await refusal(Manager.ensure("queueless", nc, limit=1, queue=True)) == sentence[: -len(more)]

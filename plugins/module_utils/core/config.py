@@ -25,9 +25,9 @@ _NATURE = {"retention": "limits", "storage": "file", "discard": "new"}
 # What it must not be set to: nobody could leave, nobody would be told, or another count than max_msgs would hold.
 _NEVER = {
     "sealed": "it is sealed",
-    "deny_delete": "it lets nobody delete (deny_delete)",
-    "no_ack": "it acknowledges nothing (no_ack)",
-    "discard_new_per_subject": "it is full by subject (discard_new_per_subject)",
+    "deny_delete": "it denies deleting messages (deny_delete)",
+    "no_ack": "it does not acknowledge messages (no_ack)",
+    "discard_new_per_subject": "it limits messages by subject (discard_new_per_subject)",
 }
 
 # nats-server refuses a shorter max_age, and replicas beyond five.
@@ -56,7 +56,7 @@ class GovernorConfig:
         if name is None or reasons:
             raise NotAGovernor(
                 f"Stream {stream['name']} exists but is not a governor: {', '.join(reasons) or 'its name'}. "
-                "Use another name, or remove the stream."
+                "Use another name, or delete the stream."
             )
         return cls(
             name=name,

@@ -151,7 +151,7 @@ VERDICTS: tuple[Verdict, ...] = (
     Verdict(10057, "stream store EOF", EntryGone),
     Verdict(10014, None, NoQueue),
     Verdict(10058, None, AlreadyExists),
-    Verdict(10065, None, SubjectTaken, "Choose another subject, or remove the stream that has it."),
+    Verdict(10065, None, SubjectTaken, "Choose another subject, or delete the stream that has it."),
     Verdict(10060, None, SubjectTaken, "The campaign subject leads to another stream: look at both streams."),
     Verdict(10074, None, ConfigRefused, "More than one replica needs a cluster of JetStream servers."),
     Verdict(10005, None, ConfigRefused, "The cluster has fewer JetStream servers than the replicas asked for."),

@@ -24,8 +24,8 @@ _LOWERS_SAFELY = (2, 10, 6)
 _EXPIRES_TOGETHER = (2, 14, 0)
 
 _RISKS = {
-    "allow_msg_ttl": "whoever enters may give its entry a life of its own, longer than max_age (allow_msg_ttl)",
-    "allow_rollup_hdrs": "whoever enters may remove all other entries by a header (allow_rollup_hdrs)",
+    "allow_msg_ttl": "clients may give an entry a lifetime of its own, longer than max_age (allow_msg_ttl)",
+    "allow_rollup_hdrs": "clients may delete all other entries by a header (allow_rollup_hdrs)",
 }
 
 

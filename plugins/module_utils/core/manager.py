@@ -140,8 +140,8 @@ class Manager:
                 # It was made, changed or deleted meanwhile, or its queue was.
                 lost = exc
         raise lost or ConfigRefused(
-            f"Governor '{name}' was changed by somebody else each time that it was changed here, {_ROUNDS} times: "
-            f"{', '.join(change.option for change in plan.changes)} did not stay. Declare the governor in one place."
+            f"Governor '{name}' did not keep its {', '.join(change.option for change in plan.changes)}: somebody else "
+            f"changed it after each of {_ROUNDS} updates. Declare the governor in one place only."
         )
 
     @classmethod
@@ -180,7 +180,7 @@ class Manager:
                 await self.queue.make(self.replicas)
         except GovernorError as exc:
             # Who says nothing of a queue leaves it as it is: the next one to declare it would not make it.
-            more = f"Governor '{self.name}' was made, but has no queue: 'queue: true' gives it one."
+            more = f"Governor '{self.name}' was created, but has no queue: 'queue: true' gives it one."
             raise type(exc)(f"{exc} {more}", **exc.facts) from exc
 
     async def _follow(self, before: GovernorConfig) -> None:

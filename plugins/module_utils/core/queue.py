@@ -116,7 +116,7 @@ class Queue:
     async def delete(self) -> None:
         """Those who wait in it notice, and poll."""
         with contextlib.suppress(NoQueue):
-            await self._repeat(f"STREAM.DELETE.{self.stream}", "Could not remove")
+            await self._repeat(f"STREAM.DELETE.{self.stream}", "Could not delete")
 
     async def wake(self, count: int) -> None:
         """Tell the first ``count`` in the queue that a slot is free.

@@ -80,8 +80,8 @@ class Stack:
         state = await self.state()
         if not state.in_touch:
             raise NoVerdict(
-                f"{state.leader or self.js.server}, which answers for governor '{self.name}', is not in touch with a "
-                "majority of its replicas, and may not know what they know."
+                f"{state.leader or self.js.server}, which answers for governor '{self.name}', has no contact with a "
+                "majority of the replicas: its answer may be out of date."
             )
         return state
 

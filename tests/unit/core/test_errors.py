@@ -49,7 +49,7 @@ def test_the_advice_follows_the_servers_words() -> None:
     error = from_server({"err_code": 10065, "description": "overlap"}, "Could not create governor 'x'")
     assert str(error) == (
         "Could not create governor 'x': the server answered 'overlap' (error 10065). "
-        "Choose another subject, or remove the stream that has it."
+        "Choose another subject, or delete the stream that has it."
     )
 
 

@@ -128,11 +128,11 @@ def test_what_drifts_is_told() -> None:
     [
         (
             "allow_msg_ttl",
-            "Governor 'g': whoever enters may give its entry a life of its own, longer than max_age (allow_msg_ttl).",
+            "Governor 'g': clients may give an entry a lifetime of its own, longer than max_age (allow_msg_ttl).",
         ),
         (
             "allow_rollup_hdrs",
-            "Governor 'g': whoever enters may remove all other entries by a header (allow_rollup_hdrs).",
+            "Governor 'g': clients may delete all other entries by a header (allow_rollup_hdrs).",
         ),
     ],
 )

@@ -216,9 +216,9 @@ def test_a_stream_that_omits_what_is_empty() -> None:
         ({"subjects": ["a.*"]}, "it listens on a.*, not on a single subject"),
         ({"subjects": ["a.>"]}, "it listens on a.>, not on a single subject"),
         ({"sealed": True}, "it is sealed"),
-        ({"deny_delete": True}, "it lets nobody delete (deny_delete)"),
-        ({"no_ack": True}, "it acknowledges nothing (no_ack)"),
-        ({"discard_new_per_subject": True}, "it is full by subject (discard_new_per_subject)"),
+        ({"deny_delete": True}, "it denies deleting messages (deny_delete)"),
+        ({"no_ack": True}, "it does not acknowledge messages (no_ack)"),
+        ({"discard_new_per_subject": True}, "it limits messages by subject (discard_new_per_subject)"),
         (
             {"storage": "memory", "discard": "old"},
             "its storage is 'memory', not 'file', its discard is 'old', not 'new'",
@@ -231,5 +231,5 @@ def test_not_a_governor(differences: dict[str, Any], reasons: str) -> None:
     with pytest.raises(NotAGovernor) as caught:
         GovernorConfig.from_stream(stream)
     assert str(caught.value) == (
-        f"Stream {stream['name']} exists but is not a governor: {reasons}. Use another name, or remove the stream."
+        f"Stream {stream['name']} exists but is not a governor: {reasons}. Use another name, or delete the stream."
     )
