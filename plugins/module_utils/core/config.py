@@ -2,7 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a governor is set to, what it shall be set to, and the difference: one pure plan for check, diff and apply."""
+"""The configuration of a governor, now and as desired, and the plan that leads from one to the other. Pure.
+
+Check mode, diffs and changes use the same plan.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,16 @@ from .names import campaign_subject, check_subject, governor_name, stream_name
 
 Json = dict[str, Any]
 
-# A governor's queue: "ready"; "absent"; "broken", which is there and not as it would be made; "unknown", not looked at.
+# The condition of a governor's queue. "broken": it exists, but not in the form in which it would be made. "unknown":
+# nobody has looked at it.
 QueueCondition = Literal["ready", "absent", "broken", "unknown"]
 
-# What makes a stream a governor: it keeps entries on disk until they are removed, and refuses new ones when full.
+# The settings that make a stream a governor: it keeps entries on disk until they are deleted, and refuses new ones when
+# it is full.
 _NATURE = {"retention": "limits", "storage": "file", "discard": "new"}
 
-# What it must not be set to: nobody could leave, nobody would be told, or another count than max_msgs would hold.
+# The settings that no governor may have. With them slots could not be released, nobody would learn whether it has a
+# slot, or max_msgs would not be the cap.
 _NEVER = {
     "sealed": "it is sealed",
     "deny_delete": "it denies deleting messages (deny_delete)",
@@ -30,7 +36,7 @@ _NEVER = {
     "discard_new_per_subject": "it limits messages by subject (discard_new_per_subject)",
 }
 
-# nats-server refuses a shorter max_age, and replicas beyond five.
+# nats-server refuses a shorter max_age (in seconds), more replicas, and a longer description (in bytes).
 _SHORTEST_AGE = 0.1
 _MOST_REPLICAS = 5
 _LONGEST_DESCRIPTION = 4096
@@ -38,7 +44,11 @@ _LONGEST_DESCRIPTION = 4096
 
 @dataclass(frozen=True)
 class GovernorConfig:
-    """What a governor is set to. ``max_age`` in seconds, 0 for never; ``subject`` is where holders campaign."""
+    """The settings of a governor.
+
+    ``limit`` is the number of slots. ``max_age`` is in seconds; 0 means that entries never expire. Entries are
+    published to ``subject``.
+    """
 
     name: str
     limit: int
@@ -50,7 +60,10 @@ class GovernorConfig:
 
     @classmethod
     def from_stream(cls, stream: Json) -> GovernorConfig:
-        """From a stream's configuration; NotAGovernor, with every reason, if it would not behave as one."""
+        """Return the settings of the governor that has this stream configuration. Its ``queue`` is "unknown".
+
+        Raises NotAGovernor, with all reasons in its message, when the stream does not behave as a governor.
+        """
         name = governor_name(stream["name"])
         reasons = _not_a_governor(stream)
         if name is None or reasons:
@@ -68,11 +81,15 @@ class GovernorConfig:
         )
 
     def as_options(self) -> Json:
-        """The configuration in the words of the options, for a diff."""
+        """Return the settings by the names of the module options, for a diff. The name is left out."""
         return {option: value for option, value in asdict(self).items() if option != "name"}
 
     def to_stream(self, base: Json | None = None) -> Json:
-        """The stream's configuration; of an existing one (``base``) everything that is not the governor's stays."""
+        """Return the configuration of the governor's stream.
+
+        ``base`` is the present configuration of the stream, of which all that a governor does not set is kept. None
+        is for a new stream.
+        """
         return {
             **(base or {"max_bytes": -1, "max_msg_size": -1, "max_consumers": -1}),
             **_NATURE,
@@ -82,16 +99,16 @@ class GovernorConfig:
             "max_msgs": self.limit,
             "max_age": round(self.max_age * 1e9),
             "num_replicas": self.replicas,
-            # The server's choice: two minutes, or less where max_age or its own limits ask for less.
+            # The server chooses: two minutes, or less where max_age or its own limits require less.
             "duplicate_window": 0,
         }
 
 
 @dataclass(frozen=True)
 class Desired:
-    """What a caller asks for; None leaves it as it is (or, on creation, at its default).
+    """The settings that a caller asks for. None keeps a setting as it is, and gives a new governor the default.
 
-    ``queue``: whether the governor is to have one.
+    ``max_age`` is in seconds, 0 for never. ``queue`` says whether the governor is to have a queue.
     """
 
     limit: int | None = None
@@ -102,7 +119,7 @@ class Desired:
     queue: bool | None = None
 
     def given(self) -> Json:
-        """What is asked for, by option, in the words of ``GovernorConfig``."""
+        """Return the settings that are not None, by name and with the values that ``GovernorConfig`` has for them."""
         given = {option: value for option, value in asdict(self).items() if value is not None}
         if self.queue is not None:
             given["queue"] = "ready" if self.queue else "absent"
@@ -110,11 +127,14 @@ class Desired:
 
     @property
     def lacking(self) -> str:
-        """What a creation would need besides; empty where it needs no more."""
+        """The required settings of a new governor that are not given, joined by "and". Empty when none is lacking."""
         return " and ".join(option for option in ("limit", "max_age") if getattr(self, option) is None)
 
     def check(self) -> None:
-        """Raises InvalidValue for what no server would take."""
+        """Check the values that can be checked without a server.
+
+        Raises InvalidValue for a value that every server would refuse.
+        """
         if self.limit is not None and self.limit < 1:
             raise InvalidValue(f"limit must be at least 1, not {self.limit}.")
         if self.replicas is not None and not 1 <= self.replicas <= _MOST_REPLICAS:
@@ -130,13 +150,18 @@ class Desired:
 
 
 class Change(NamedTuple):
+    """One setting that changes. ``before`` is None when the governor is created."""
+
     option: str
     before: Any
     after: Any
 
 
 class Plan(NamedTuple):
-    """``before`` is None where the governor is to be created; ``changes`` is empty where nothing is to be done."""
+    """What is to be done to a governor.
+
+    ``before`` is None when the governor is to be created. ``changes`` is empty when nothing is to be done.
+    """
 
     before: GovernorConfig | None
     after: GovernorConfig
@@ -144,16 +169,18 @@ class Plan(NamedTuple):
 
 
 def plan_change(name: str, current: GovernorConfig | None, desired: Desired, location: str) -> Plan:
-    """Plan how to get from ``current`` (None: there is none yet) to ``desired``, and return the Plan.
+    """Return the plan that leads from ``current`` to ``desired``.
 
-    The queue of ``current`` was looked at. A broken one is mended, whether it is asked for or not. ``location`` is
-    where that is, for sentences. Raises InvalidValue for what no server would take, and for a creation that lacks a
-    limit or a max_age.
+    ``current`` is None when there is no such governor. Otherwise the condition of its queue must be known; a broken
+    queue is repaired also when ``desired`` does not ask for a queue. ``location`` is where the governor is, for
+    messages.
+
+    Raises InvalidValue for a value that every server would refuse, and when a new governor lacks a limit or a max_age.
     """
     desired.check()
     wanted = desired.given()
     if "max_age" in wanted:
-        # To the nanosecond, as the server has it: 102 times 0.001 is not 0.102, and would be a change for ever.
+        # The server stores nanoseconds. 102 times 0.001 is not 0.102: without rounding it would be a change each time.
         wanted["max_age"] = round(wanted["max_age"] * 1e9) / 1e9
     if current is None:
         return _creation(name, wanted, desired.lacking, location)

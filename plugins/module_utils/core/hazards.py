@@ -2,9 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a server would do wrong in silence with a governor: refused where somebody asks for it, told where it stands.
+"""Configurations that a server accepts without complaint and that make a governor unsafe. Pure.
 
-Pure. Versions are (major, minor, patch).
+A change to such a configuration is refused. Governors that have one already are reported. Versions of nats-server are
+(major, minor, patch).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from .state import State
 
 Version = tuple[int, int, int]
 
-# Older servers make room for a lower max_msgs by removing the oldest messages: holders would lose their slots
-# without being told (nats-server#2589, mended by #4802).
+# Older servers make room for a lower max_msgs by deleting the oldest messages: holders would lose their slots without
+# being told (nats-server#2589, fixed by #4802).
 _LOWERS_SAFELY = (2, 10, 6)
 
-# On older ones each replica expires entries by a timer of its own, and refuses when it is full itself: they come to
-# have different entries, and the next leader grants what the last one has granted already (nats-server#7607, #7608).
+# On older servers each replica expires entries by a timer of its own, and refuses new ones when it is itself full. The
+# replicas come to have different entries, and the next leader grants slots that the last one has granted already
+# (nats-server#7607, #7608).
 _EXPIRES_TOGETHER = (2, 14, 0)
 
 _RISKS = {
@@ -30,7 +32,10 @@ _RISKS = {
 
 
 def hazards(config: GovernorConfig, stream: Json, version: Version) -> list[str]:
-    """What is unsafe about a governor on a server of that version, in sentences; ``stream`` is its configuration."""
+    """Return what is unsafe about a governor on a server of this version, as a list of sentences.
+
+    ``stream`` is the configuration of its stream.
+    """
     name = f"Governor '{config.name}'"
     found = [f"{name}: {risk}." for option, risk in _RISKS.items() if stream.get(option)]
     if _replicas_drift(config, version):
@@ -39,11 +44,14 @@ def hazards(config: GovernorConfig, stream: Json, version: Version) -> list[str]
 
 
 def check_change(before: State | None, after: GovernorConfig, version: Version, server: str, force: bool) -> None:
-    """``before`` is None for a creation, ``server`` where it is to be made, for sentences.
+    """Check that a server of this version changes a governor to ``after`` safely.
 
-    InUse: the server would evict holders for a limit below the number of active entries (not with ``force``).
-    ConfigRefused: it would take more replicas than one without a cluster, as 2.10 does on an update; or replicas would
-    drift apart (not with ``force``, and not where they do already).
+    ``before`` is None when the governor is to be created. ``server`` is named in messages.
+
+    Raises InUse when the server would delete entries to make room for a lower limit. Raises ConfigRefused when a single
+    server is asked for replicas, which nats-server 2.10 accepts on an update without complaint, and when the replicas
+    would come to have different entries. ``force`` allows the first and the last; the last is also allowed when the
+    governor is in that state already.
     """
     if before is not None:
         _check_limit(before, after, version, force)
