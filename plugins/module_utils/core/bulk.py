@@ -2,10 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read many entries at once, by a consumer that lives for one reading. An accelerator: what it misses is read singly.
+"""Read many entries at once with a consumer that is made for one reading.
 
-A replica may serve it that does not have the newest entries yet, and has some that are gone. Up to its last entry
-nothing is missing, since replicas apply everything in one order.
+This only saves requests: the caller reads one by one what is missing here. The consumer may be on a replica that does
+not have the newest entries yet, and that still has some that are gone. Up to its last entry nothing is missing, because
+all replicas apply all changes in the same order.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from .jetstream import JetStream
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-# Seconds after which the server removes a consumer that nobody asks any more.
+# Seconds after which the server deletes a consumer that is no longer used.
 _FORGOTTEN_AFTER = 5.0
 
 
 async def read_from(js: JetStream, stream: str, seq: int) -> list[Entry]:
-    """Entries from that sequence on, oldest first; fewer, or none, where they cannot be had in this way.
+    """Return entries of the stream from sequence ``seq`` on, oldest first.
 
-    Headers that are not ASCII may be missing: older versions of nats-py drop them all then.
+    The newest of them, or all, are missing when they cannot be read in this way; no error is raised. An entry with a
+    header that is not ASCII may come without any headers, because older versions of nats-py drop them all then.
     """
     try:
         return await _consume(js, stream, seq)
@@ -50,10 +52,10 @@ async def _consume(js: JetStream, stream: str, seq: int) -> list[Entry]:
     what = f"Could not read the entries of stream {stream} at once"
     made = await js.call(f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config}, what=what)
     count = int(made.get("num_pending", 0))
-    return await _pulled(js, f"CONSUMER.MSG.NEXT.{stream}.{made['name']}", count) if count else []
+    return await _pull(js, f"CONSUMER.MSG.NEXT.{stream}.{made['name']}", count) if count else []
 
 
-async def _pulled(js: JetStream, verb: str, count: int) -> list[Entry]:
+async def _pull(js: JetStream, verb: str, count: int) -> list[Entry]:
     from nats.errors import Error
     from nats.errors import TimeoutError as NoMore
 
@@ -66,7 +68,7 @@ async def _pulled(js: JetStream, verb: str, count: int) -> list[Entry]:
         while len(found) < count:
             message = await subscription.next_msg(js.timeout)
             if not message.reply:
-                # A status: it has no more, or is gone.
+                # A status message: the consumer has no more entries, or is gone.
                 break
             found.append(_entry(message))
     except (NoMore, Error) as exc:
@@ -78,5 +80,5 @@ async def _pulled(js: JetStream, verb: str, count: int) -> list[Entry]:
 
 
 def _entry(message: Msg) -> Entry:
-    told = message.metadata
-    return Entry.of(told.sequence.stream, message.data, message.headers or {}, told.timestamp)
+    metadata = message.metadata
+    return Entry.of(metadata.sequence.stream, message.data, message.headers or {}, metadata.timestamp)

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A governor as its server sees it, from the answer to STREAM.INFO."""
+"""The state of a governor, as its server tells it in the answer to STREAM.INFO."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from datetime import datetime, timezone
 from .config import GovernorConfig, Json
 from .entry import parse_time
 
-# Seconds. A replica that hears nothing of its leader for at least four calls an election; heartbeats come each second.
+# Seconds. Heartbeats come every second, and a replica calls an election when it has heard nothing from its leader for
+# at least four: a leader that has heard from a majority within this time is the only one.
 _IN_TOUCH = 2.0
 
 
 @dataclass(frozen=True)
 class State:
-    """A governor as the server sees it at its time ``now``.
+    """The state of a governor at the time ``now`` of the server's clock.
 
-    ``last_active`` is when somebody entered last, None when nobody ever did; ``oldest`` when the oldest entry was made,
-    None when there is none. ``leader`` is the server that told it, None where there is no cluster; ``in_touch``:
-    whether that one has just heard of a majority of the replicas, so that no other leads. ``domain``: the JetStream
-    domain that the stream is in, None where domains have no names.
+    ``stream`` is the configuration of its stream, and ``config`` what of it belongs to the governor. ``active`` is the
+    number of entries. ``last_active`` is the time of the last entry that was ever made, None when there was none;
+    ``oldest`` is the time of the oldest entry that is there, None when there is none.
+
+    ``clustered`` says whether the server is in a cluster. ``leader`` is the server that has answered, None without a
+    cluster. ``in_touch`` says whether that server has heard from a majority of the replicas in the last two seconds,
+    so that no other server leads. ``domain`` is the JetStream domain of the stream, None when the domain has no name.
     """
 
     config: GovernorConfig
@@ -41,8 +45,12 @@ class State:
 
     @classmethod
     def from_info(cls, info: Json) -> State:
+        """Return the state that an answer to STREAM.INFO describes.
+
+        Raises NotAGovernor when the stream does not behave as a governor.
+        """
         state, cluster = info["state"], info.get("cluster") or {}
-        # A single server tells a leader, itself, but no cluster's name.
+        # A single server names a leader, itself, but no cluster.
         clustered = bool(cluster.get("name"))
         return cls(
             config=GovernorConfig.from_stream(info["config"]),
@@ -51,7 +59,7 @@ class State:
             last_seq=int(state["last_seq"]),
             last_active=_moment(state["last_ts"]),
             created=parse_time(info["created"]),
-            # Servers before 2.10 do not tell their time.
+            # Servers before 2.10 do not send their time.
             now=parse_time(info["ts"]) if "ts" in info else datetime.now(timezone.utc),
             oldest=parse_time(state["first_ts"]) if int(state["messages"]) else None,
             clustered=clustered,
@@ -62,31 +70,31 @@ class State:
 
     @property
     def surely_empty(self) -> bool:
-        """Whether there is no entry, and a server says so that would know."""
+        """Whether there is no entry, as told by a leader that has heard from a majority of the replicas."""
         return self.in_touch and not self.active
 
     @property
     def expires_in(self) -> float | None:
-        """Seconds until max_age evicts the oldest entry; None when nothing will expire."""
+        """The seconds until the oldest entry expires by max_age. None when no entry will expire."""
         if self.oldest is None or not self.config.max_age:
             return None
         return self.config.max_age - (self.now - self.oldest).total_seconds()
 
     @property
     def duplicate_window(self) -> float:
-        """Seconds for which the server recognises an entry that is repeated."""
+        """The seconds for which the server recognises an entry that is sent again."""
         return float(self.stream.get("duplicate_window", 0)) / 1e9
 
 
 def _moment(text: str) -> datetime | None:
-    """None for the time of what never was, which servers write as the year 1 or 1970."""
+    """Return the time, or None for the year 1 or 1970, by which servers say "never"."""
     moment = parse_time(text)
     return moment if moment.year > 1970 else None
 
 
 def _in_touch(cluster: Json) -> bool:
     replicas = cluster.get("replicas") or []
-    # A replica that was never heard of has no age at all; it is not current.
+    # A replica that was never heard from has no age at all. It is not current either.
     near = [
         each
         for each in replicas
