@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long to wait before the next try. Pure: randomness comes in as a function."""
+"""Backoff: how long to wait before the next try. Pure, since the source of randomness is an argument."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Random = Callable[[], float]
 
 _FIVE_SEC = (500, 750, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 4500, 5000)
 
-# The policies of Choria's backoff package, by its names; milliseconds.
+# The policies of Choria's backoff package, under the names that they have there, in milliseconds.
 POLICIES = {
     "FiveSecStartGrace": (
         0,
@@ -81,7 +81,11 @@ POLICIES = {
 
 
 class Backoff:
-    """Delays that grow along a list of milliseconds, stay at its last one, and vary from 50 to 150 %."""
+    """Delays that follow a list of milliseconds, stay at its last one, and vary from 50 to 150 % of it.
+
+    ``millis`` is the list. Raises InvalidValue when it is empty, or when one of its items is not an integer or is
+    negative.
+    """
 
     def __init__(self, millis: Sequence[int]) -> None:
         if not millis or any(isinstance(step, bool) or not isinstance(step, int) or step < 0 for step in millis):
@@ -92,13 +96,16 @@ class Backoff:
         self.millis: tuple[int, ...] = tuple(millis)
 
     def delay(self, retry: int, random: Random) -> float:
-        """Seconds to wait before retry number ``retry``, counted from 0."""
+        """Return the seconds to wait before a retry. ``retry`` is its number, from 0; ``random`` returns 0 to 1."""
         step = self.millis[min(retry, len(self.millis) - 1)]
         return step / 1000 * (0.5 + random())
 
 
 def backoff(policy: str | Sequence[int]) -> Backoff:
-    """A policy by Choria's name for it, or a list of milliseconds. Raises InvalidValue."""
+    """Return the backoff for the name of one of Choria's policies, or for a list of milliseconds.
+
+    Raises InvalidValue when there is no policy of that name, or when ``Backoff`` refuses the list.
+    """
     if not isinstance(policy, str):
         return Backoff(policy)
     if policy not in POLICIES:

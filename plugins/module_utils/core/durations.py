@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Durations as people write them: a number of seconds, or NATS's notation (``250ms``, ``90s``, ``1h30m``, ``7d``)."""
+"""Read and write durations: a number of seconds, or NATS's notation (``250ms``, ``90s``, ``1h30m``, ``7d``)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ FOREVER = "forever"
 
 
 def parse_duration(value: str | int | float, what: str = "duration") -> float:
-    """Seconds, never negative. A bare number is seconds already, also when it is written as a string.
+    """Return the duration in seconds. A number without a unit is in seconds, also when it is a string.
 
-    Raises InvalidValue, naming ``what`` (the option) and the forms that are taken.
+    ``what`` is the name of the option, for the message. Raises InvalidValue when the value is not a duration, negative,
+    or too long for JetStream.
     """
     return _checked(value, what, "")
 
 
 def parse_wait(value: str | int | float, what: str) -> float | None:
-    """As ``parse_duration``; None: for ever."""
+    """Return the duration in seconds, as ``parse_duration`` does, or None for "forever"."""
     if isinstance(value, str) and value.strip() == FOREVER:
         return None
     return _checked(value, what, f", or {FOREVER}")
@@ -58,7 +59,7 @@ def _seconds(value: str | int | float) -> float | None:
 
 
 def format_duration(seconds: float) -> str:
-    """For sentences and tables: ``0.4s``, ``41s``, ``2m10s``, ``1h5m``, ``3d4h``. The two largest units are enough."""
+    """Return the duration as text with its two largest units: ``0.4s``, ``41s``, ``2m10s``, ``1h5m``, ``3d4h``."""
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f}s"
     rest, parts = round(seconds), []

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clock, sleep and randomness in one argument, so that tests of what waits need not wait."""
+"""Repeat requests until they are answered, and run work to its end. Clock, sleep and randomness can be replaced."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from .errors import ConnectionClosed, NotSent, NoVerdict
 
 Answer = TypeVar("Answer")
 
-# Between two tries at a server that does not answer. Elections take seconds; a fourth of one costs nothing.
+# Seconds between two tries at a server that does not answer. Elections take seconds, so a quarter of one costs little.
 _RETRY_PAUSE = 0.25
 
 
 def _clock() -> Callable[[], float]:
-    """One that goes on while the machine is suspended, as the servers' clocks do; where there is none, the usual."""
+    """Return a clock that goes on while the machine is suspended, as the servers' clocks do, if the system has one."""
     ticks = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic if ticks is None else partial(time.clock_gettime, ticks)
 
 
 @dataclass(frozen=True)
 class Timing:
+    """The clock (in seconds, from any start), ``asyncio.sleep``, and random numbers from 0 to 1. Tests replace them."""
+
     clock: Callable[[], float] = field(default_factory=_clock)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
@@ -39,11 +41,12 @@ class Timing:
     async def until_verdict(
         self, operation: Callable[[], Awaitable[Answer]], patience: float, deadline: float = 0.0
     ) -> Answer:
-        """Repeat ``operation``, which must be safe to repeat, until the server's verdict on it is known.
+        """Repeat ``operation`` until it returns, or raises anything but NoVerdict. It must be safe to repeat.
 
-        Gives up at ``deadline`` (by the clock), but not within ``patience`` seconds of the first request that went
-        out without an answer: until then it is unknown what the server did. Raises the last NoVerdict: NotSent only
-        if nothing at all was sent.
+        It is repeated until ``deadline``, which is a time of ``clock``, and for at least ``patience`` seconds after the
+        first request that got no answer, because nobody knows what the server has done with it. Then the last NoVerdict
+        is raised. Raises NotSent only when none of the requests took effect, and ConnectionClosed only when no request
+        was in doubt by then.
         """
         in_doubt = False
         while True:
@@ -58,7 +61,7 @@ class Timing:
             except ConnectionClosed as exc:
                 if not in_doubt:
                     raise
-                # That nothing more can be asked is no verdict on what was asked before.
+                # An earlier request may have taken effect, and nobody can be asked any more.
                 raise NoVerdict(str(exc), **exc.facts) from exc
             if self.clock() >= deadline:
                 raise last
@@ -66,16 +69,20 @@ class Timing:
 
 
 def eager_task(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
-    """A task that has done what comes before its first wait already, where Python can: it saves a turn of the loop."""
+    """Return a task that has run up to its first wait already, which saves a turn of the loop.
+
+    Before Python 3.12, the task starts at the next turn, as other tasks do.
+    """
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
     return asyncio.ensure_future(work)
 
 
 async def run_to_completion(work: Awaitable[Answer]) -> Answer:
-    """Its outcome; also when the caller is cancelled meanwhile, however often: then it ends first.
+    """Await ``work`` to its end, also when the caller is cancelled meanwhile, and return its result.
 
-    Raises CancelledError then, in place of the outcome.
+    Raises what ``work`` raises. Raises CancelledError, and drops the outcome, when the caller was cancelled; however
+    often that happens, ``work`` ends first.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -84,6 +91,6 @@ async def run_to_completion(work: Awaitable[Answer]) -> Answer:
         while not task.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
-        # Looked at, so that asyncio does not complain that nobody has.
+        # Retrieve the exception, so that asyncio does not warn that nobody has.
         task.cancelled() or task.exception()
         raise
