@@ -128,7 +128,7 @@ async def test_what_another_owns_is_not_released(server: NatsServer, name: str) 
         others = await Governor(name, nc).start("web01", owner="other//web01", timeout=0)
         await nc.request(manager.subject, b"node1", timeout=5)
         stack, check = Stack(name, manager.js), must_be(name, lambda entry: entry.run_id == "mine", "run 'mine'")
-        with pytest.raises(NotOwner, match=r"'web01' \(the whole run 'other'\), not by run 'mine': it was not removed"):
+        with pytest.raises(NotOwner, match=r"'web01' \(the whole run 'other'\), not by run 'mine': it was not freed"):
             await stack.delete(others.seq, check)
         with pytest.raises(NotOwner, match=r"'node1' \(it carries no owner, as entries of Go clients\), not by"):
             await stack.delete(others.seq + 1, check)

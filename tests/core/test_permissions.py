@@ -76,7 +76,7 @@ async def test_on_delete(guarded: NatsServer, name: str) -> None:
         manager = await Manager.create(name, nc, limit=1, max_age=60)
         slot = await Governor(name, nc).start("web01", timeout=0)
         sentence = (
-            f"Could not remove slot {slot.seq} of governor '{name}': this NATS user may not publish to "
+            f"Could not free slot {slot.seq} of governor '{name}': this NATS user may not publish to "
             f"'$JS.API.STREAM.MSG.DELETE.GOVERNOR_{name}'. Grant the permission to the user."
         )
         assert await refusal(slot.finish()) == sentence

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One entry of a governor's stack: who holds the slot, who may release it, since when."""
+"""One entry of a governor: who holds the slot, who may release it, since when."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MSG_ID_HEADER = "Nats-Msg-Id"
 
 @dataclass(frozen=True)
 class Entry:
-    """``owner`` and ``token`` are None where a Go client made the entry; ``time`` is the server's, in UTC."""
+    """One entry. ``owner`` and ``token`` are None where a Go client made it; ``time`` is the server's, in UTC."""
 
     seq: int
     holder: str
@@ -33,18 +33,19 @@ class Entry:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Entry:
-        """From the ``message`` of a STREAM.MSG.GET answer."""
+        """Return the entry in the ``message`` of a STREAM.MSG.GET answer."""
         headers = _headers(base64.b64decode(message.get("hdrs", "")))
         body = base64.b64decode(message.get("data", ""))
         return cls.of(int(message["seq"]), body, headers, parse_time(message["time"]))
 
     @classmethod
     def of(cls, seq: int, body: bytes, headers: Mapping[str, str], time: datetime) -> Entry:
+        """Return the entry that a message with this body and these headers is."""
         return cls(seq, body.decode(errors="replace"), headers.get(OWNER_HEADER), headers.get(TOKEN_HEADER), time)
 
     @cached_property
     def owned_by(self) -> Owner | None:
-        """Its owner, taken apart; None where the entry carries none that can be."""
+        """The owner, parsed; None where the entry carries none."""
         return Owner.parse(self.owner)
 
     @property
@@ -59,27 +60,27 @@ class Entry:
 
     @property
     def whose(self) -> str:
-        """Of which run and host it is, for sentences."""
+        """The run and host that own it, for sentences."""
         owner = self.owned_by
         return whose(owner.run_id, owner.host) if owner else "it carries no owner, as entries of Go clients"
 
     @property
     def shown(self) -> str:
-        """The holder for sentences: on one line and not endless, whatever a Go client wrote."""
+        """The holder, for sentences: on one line and not endless, whatever a Go client wrote."""
         text = self.holder if self.holder.isprintable() else repr(self.holder)[1:-1]
         return text if len(text) <= 60 else text[:57] + "..."
 
     def age(self, now: datetime) -> float:
-        """Seconds; never negative."""
+        """Return for how many seconds it has been there at that time of the server; never negative."""
         return max(0.0, (now - self.time).total_seconds())
 
     def expires_at(self, max_age: float) -> datetime | None:
-        """When max_age (seconds, 0: never) evicts the entry."""
+        """Return when max_age (seconds; 0 is never) evicts the entry; None for never."""
         return self.time + timedelta(seconds=max_age) if max_age else None
 
 
 def entry_headers(owner: str | None, token: str) -> dict[str, str]:
-    """The headers of a new entry. The token is also its message id, so that a repeated entry is recognised."""
+    """Return the headers of a new entry. The token is also its message id, so that a repeated one is recognised."""
     headers = {MSG_ID_HEADER: token, TOKEN_HEADER: token}
     if owner is not None:
         headers[OWNER_HEADER] = owner
@@ -87,7 +88,7 @@ def entry_headers(owner: str | None, token: str) -> dict[str, str]:
 
 
 def parse_time(text: str) -> datetime:
-    """A server's RFC 3339 time, whose fraction has up to nine digits, to the microsecond."""
+    """Parse a server's RFC 3339 time, whose fraction has up to nine digits, to the microsecond. Raises ValueError."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
     if match is None:
         raise ValueError(f"not an RFC 3339 time: {text!r}")
@@ -97,7 +98,7 @@ def parse_time(text: str) -> datetime:
 
 
 def format_time(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds, as the modules return it."""
+    """Write a time in RFC 3339, UTC, with milliseconds; None stays None."""
     if moment is None:
         return None
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every name that goes over the wire is built and checked here, and nowhere else.
+"""Build, check and parse every name that goes over the wire. Nothing else does.
 
 The governor's forms are Choria's: stream ``GOVERNOR_<name>``, subject ``$GOVERNOR.campaign.<name>`` by default and
 ``<collective>.governor.<name>`` for what ``choria governor`` lists. The queue, which Choria does not know, is stream
@@ -27,17 +27,20 @@ _LONGEST_LABEL = 255
 
 
 def check_name(name: str) -> str:
-    """The governor's name, if a stream can be called after it; InvalidValue otherwise."""
+    """Return the governor's name if a stream can be called after it. Raises InvalidValue otherwise."""
     return _check_token(name, "A governor's name", _LONGEST_NAME)
 
 
 def check_collective(collective: str) -> str:
-    """The collective's name, if it can be a part of a subject; InvalidValue otherwise."""
+    """Return the collective's name if it can be a part of a subject. Raises InvalidValue otherwise."""
     return _check_token(collective, "A collective's name", _LONGEST_LABEL)
 
 
 def check_label(label: str, what: str) -> str:
-    """A holder or run id: any printable text of up to 255 bytes; it travels in a header, so no line breaks."""
+    """Return a holder or run id if it is a printable text of up to 255 bytes. Raises InvalidValue otherwise.
+
+    It travels in a header, so it has no line breaks. ``what`` is the beginning of the error's sentence.
+    """
     if not isinstance(label, str) or not label.strip():
         raise InvalidValue(f"{what} must not be empty.")
     if not label.isprintable():
@@ -48,7 +51,10 @@ def check_label(label: str, what: str) -> str:
 
 
 def check_subject(subject: str) -> str:
-    """A subject one can publish on: dot-separated tokens without blanks and wildcards."""
+    """Return a subject if one can publish on it: tokens joined by dots, without blanks and wildcards.
+
+    Raises InvalidValue otherwise.
+    """
     tokens = subject.split(".")
     if any(not token or not token.isprintable() or set(token) & set(" *>") for token in tokens):
         raise InvalidValue(
@@ -59,39 +65,40 @@ def check_subject(subject: str) -> str:
 
 
 def stream_name(name: str) -> str:
+    """Return the name of the governor's stream."""
     return STREAM_PREFIX + check_name(name)
 
 
 def governor_name(stream: str) -> str | None:
-    """The reverse of stream_name; None for a stream that is not named like a governor's."""
+    """Return the governor's name from that of its stream; None for a stream that is not named like a governor's."""
     name = stream[len(STREAM_PREFIX) :] if stream.startswith(STREAM_PREFIX) else ""
     return name or None
 
 
 def collective_subjects(collective: str) -> str:
-    """The subjects of all governors of a collective, as a wildcard."""
+    """Return the wildcard for the subjects of all governors of a collective."""
     return f"{check_collective(collective)}.governor.*"
 
 
 def campaign_subject(name: str, collective: str | None = None) -> str:
-    """Where holders campaign for a slot: Choria's library default, or the form of one collective."""
+    """Return where holders campaign for a slot: Choria's library default, or the form of one collective."""
     if collective is None:
         return f"$GOVERNOR.campaign.{check_name(name)}"
     return f"{check_collective(collective)}.governor.{check_name(name)}"
 
 
 def queue_stream_name(name: str) -> str:
-    """The stream of the governor's queue."""
+    """Return the name of the stream of the governor's queue."""
     return QUEUE_PREFIX + check_name(name)
 
 
 def queue_subject(name: str) -> str:
-    """Where the wake-ups of the governor's queue go."""
+    """Return the subject to which the wake-ups of the governor's queue go."""
     return f"{_QUEUE_SUBJECTS}{check_name(name)}"
 
 
 def check_run_id(run_id: str) -> str:
-    """A run id: a label without slashes, so that an owner can be taken apart again."""
+    """Return a run id: a label without slashes, so that an owner can be parsed again. Raises InvalidValue."""
     if "/" in check_label(run_id, "A run id"):
         raise InvalidValue(f"A run id must not contain a slash, as {_shown(run_id)} does.")
     return run_id
@@ -110,7 +117,7 @@ class Owner(NamedTuple):
 
     @classmethod
     def of(cls, run_id: str, holder: str, host: str = "") -> Owner:
-        """Return a checked one. Raises InvalidValue."""
+        """Return the owner of a slot, its parts checked. Raises InvalidValue."""
         return cls(check_run_id(run_id), host and check_label(host, "A host's name"), check_label(holder, "A holder"))
 
     @classmethod
@@ -127,7 +134,7 @@ class Owner(NamedTuple):
 
 
 def whose(run_id: str, host: str | None) -> str:
-    """For sentences. A ``host`` that is None is any, an empty one none: the whole run's."""
+    """Word a run and one of its hosts. ``host``: None is any of them, an empty one the run as a whole."""
     if host is None:
         return f"run '{run_id}'"
     return f"host '{host}' of run '{run_id}'" if host else f"the whole run '{run_id}'"

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A slot that is held, and how it is given back."""
+"""A slot that is held, and how its holder finishes."""
 
 from __future__ import annotations
 
@@ -45,38 +45,40 @@ class Slot:
     in_doubt: bool = False
 
     async def finish(self) -> bool:
-        """Give the slot back; False when there was nothing to give back any more (finished, evicted, expired or gone
-        with its governor).
+        """Finish work, and free the slot for the next holder.
 
-        Raises NoVerdict when no server answered for the connection's patience: call it again then.
+        Return False when there was nothing to free any more: finished before, evicted, expired, or gone with its
+        governor; and where the slot is to be left to max_age. Raises NoVerdict when no server answered for as long as
+        the connection has patience: call it again then.
         """
         if self.finished or not self.leave:
             self.finished = True
             return False
         try:
-            given_back = await self.stack.finish(self.seq, self.token, self.in_doubt)
+            freed = await self.stack.finish(self.seq, self.token, self.in_doubt)
         except NoVerdict as exc:
             self.in_doubt = self.in_doubt or not isinstance(exc, NotSent)
             raise
         except (NotOwner, UnknownGovernor) as exc:
             # The stream was deleted, and perhaps made anew to count from 1 again: this slot went with the old one.
             self.stack.js.logger.warning("%s", exc)
-            given_back = False
+            freed = False
         self.finished = True
-        return given_back
+        return freed
 
     def over(self, nc: Client | JetStream) -> Slot:
-        """The same slot over another connection."""
+        """Return the same slot over another connection."""
         return replace(self, stack=Stack(self.governor, jetstream(nc)))
 
     async def entry(self) -> Entry | None:
-        """The entry as the server has it; None when the slot is lost (evicted, expired, gone with its governor)."""
+        """Read the slot's entry; None when the slot is lost: evicted, expired, or gone with its governor."""
         try:
             return await self.stack.entry_of(self.seq, self.token)
         except UnknownGovernor:
             return None
 
     async def still_held(self) -> bool:
+        """Tell whether the server still has the slot's entry."""
         return await self.entry() is not None
 
     async def __aenter__(self) -> Slot:

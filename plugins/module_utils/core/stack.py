@@ -2,12 +2,12 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The capped stack that a governor is: enter, read, remove, each carried to a known verdict.
+"""The entries of a governor: publish, read and delete them, each carried to a known verdict.
 
-Every request that got no answer is repeated until there is one, and every operation here is safe to repeat: an
-entry carries its token as message id, a removal names whom it would remove. That an entry is not there is believed of
-a server alone that is in touch with a majority of the replicas: a leader that is cut off goes on answering for some ten
-seconds, and does not know what the others have granted since.
+Every request that got no answer is repeated until there is one, and every operation here is safe to repeat: an entry
+carries its token as message id, a deletion names the entry that it is for. Only a server in touch with a majority of
+the replicas is believed when it says that an entry is not there: a leader that is cut off goes on answering for some
+ten seconds, and does not know what the others have granted since.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Refusal(Enum):
 
 
 class Stack:
+    """The entries of one governor, and the ``queue`` of those who wait for room among them."""
+
     def __init__(self, name: str, js: JetStream) -> None:
         self.name = name
         self.stream = stream_name(name)
@@ -69,13 +71,13 @@ class Stack:
         self.queue = Queue(name, js)
 
     async def state(self) -> State:
-        """Raises UnknownGovernor and NotAGovernor."""
+        """Read the state of the governor. Raises UnknownGovernor, and NotAGovernor for another stream of that name."""
         return State.from_info(await self._ask(f"STREAM.INFO.{self.stream}", "Could not read"))
 
     async def in_touch(self) -> State:
-        """The state, from a server in touch with a majority of the replicas; NoVerdict from any other.
+        """Read the state from a server in touch with a majority of the replicas. Raises NoVerdict from any other.
 
-        What is asked after it is answered by that one, or by one that came after it.
+        Whatever is asked next is answered by that server, or by one that became leader after it.
         """
         state = await self.state()
         if not state.in_touch:
@@ -139,11 +141,11 @@ class Stack:
         return state
 
     async def entry(self, seq: int) -> Entry | None:
-        """The entry of that sequence, or None when there is none."""
+        """Read the entry of that sequence; None when there is none."""
         return await self.js.until_verdict(lambda: self._read(seq))
 
     async def entry_of(self, seq: int, token: str) -> Entry | None:
-        """The entry of that sequence if it has the token, or None."""
+        """Read the entry of that sequence if it has the token; None when it is gone, or another's."""
 
         async def once() -> Entry | None:
             found = await self._read(seq)
@@ -155,7 +157,7 @@ class Stack:
         return await self.js.until_verdict(once)
 
     async def entries(self, most: int | None = None) -> list[Entry]:
-        """All entries, oldest first, or at most so many of them."""
+        """Read all entries, oldest first, or at most so many of them."""
         entries: list[Entry] = []
         while most is None or len(entries) < most:
             found = await self._next(entries[-1].seq + 1 if entries else 1)
@@ -167,7 +169,7 @@ class Stack:
         return entries
 
     async def find(self, wanted: Callable[[Entry], bool]) -> Entry | None:
-        """The oldest entry that is wanted; None when there is none."""
+        """Return the oldest entry that is wanted; None when there is none."""
         for entry in await self.entries():
             # Read anew: where many were read at once, some may be gone.
             if wanted(entry) and await self.entry(entry.seq) is not None:
@@ -175,9 +177,10 @@ class Stack:
         return None
 
     async def settle(self) -> None:
-        """Wait until the server has done what it was asked before: removing what never was takes its turn after it.
+        """Wait until the server has done all that it was asked before.
 
-        Raises NoVerdict while no majority of the replicas answers.
+        A deletion of what never was takes its turn after it. Raises NoVerdict while no majority of the replicas
+        answers.
         """
         try:
             await self._delete(_NOBODY)
@@ -185,7 +188,7 @@ class Stack:
             return
 
     async def delete(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
-        """Remove the entry after ``check`` has seen it (and may raise); None when it was gone before."""
+        """Delete an entry after ``check`` has seen it, and may raise. Return it; None when it was gone before."""
         doomed: Entry | None = None
 
         async def once() -> Entry | None:
@@ -210,10 +213,10 @@ class Stack:
         return await self._freed(once)
 
     async def finish(self, seq: int, token: str, again: bool = False) -> bool:
-        """Remove the entry of that sequence and token; False when it was gone before. Raises NotOwner.
+        """Delete the entry of that sequence and token. Return False when it was gone before. Raises NotOwner.
 
-        Without reading it, where a sequence names one entry for ever. ``again``: it was tried before, and there was no
-        answer: then it is gone because of that.
+        It is not read first where a sequence names one entry for ever. ``again``: a deletion was tried before and got
+        no answer, so that an entry which is gone is gone because of it.
         """
         if seq < UNIQUE_FROM or self.js.server_version < _BEARS_UNKNOWN_SEQUENCES:
             return await self.delete(seq, must_have(self.name, token)) is not None or again
@@ -224,7 +227,7 @@ class Stack:
             try:
                 await self._delete(seq)
             except EntryGone:
-                # As in remove.
+                # As in delete.
                 return asked
             except NotSent:
                 raise
@@ -236,7 +239,7 @@ class Stack:
         return await self._freed(once)
 
     async def _freed(self, removal: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Carry a removal to its verdict, and tell the queue; when the caller is cancelled meanwhile, once more."""
+        """Carry a deletion to its verdict, and wake the queue. Do it anew if the caller is cancelled meanwhile."""
 
         async def carried_out() -> Answer:
             removed = await self.js.until_verdict(removal)
@@ -252,7 +255,7 @@ class Stack:
             raise
 
     async def purge(self) -> int:
-        """Remove the entries that there are now, and not those that come meanwhile; how many they were."""
+        """Delete the entries that there are now, not those that come meanwhile. Return how many they were."""
         state = await self.js.until_verdict(self.in_touch)
         if not state.active:
             return 0
@@ -322,7 +325,7 @@ class Stack:
         """Raises EntryGone. In a cluster a majority of the replicas agrees to either."""
         # no_erase: the entry holds nothing that would need to be overwritten on disk first.
         request = {"seq": seq, "no_erase": True}
-        await self._ask(f"STREAM.MSG.DELETE.{self.stream}", f"Could not remove slot {seq} of", request)
+        await self._ask(f"STREAM.MSG.DELETE.{self.stream}", f"Could not free slot {seq} of", request)
 
     async def _ask(self, verb: str, what: str, request: Json | None = None) -> Json:
         try:
@@ -359,5 +362,5 @@ def _not_yours(governor: str, entry: Entry, asker: str) -> str:
     )
     return (
         f"Slot {entry.seq} of governor '{governor}' is held by '{entry.shown}' ({entry.whose}), not by {asker}: it was "
-        f"not removed. {again}To remove it whoever owns it, evict it by its sequence alone."
+        f"not freed. {again}To free it whoever owns it, evict it by its sequence alone."
     )

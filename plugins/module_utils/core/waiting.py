@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a waiter learns that it is worth trying again: in the governor's queue, or by trying every now and then."""
+"""When another try is worthwhile: when woken in the governor's queue, or every now and then without one."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Waiting:
         self._barred = False
 
     def position_in(self, queue: QueueState) -> int | None:
-        """About which place this one has in the queue as just looked at, 1 if called next; None: that is not known."""
+        """Return about which number this waiter has in the queue as just looked at, 1 for the next; None: not known."""
         return self._lookout.position_in(queue) if self._mine is not None else None
 
     @property
     def subject(self) -> str:
-        """Where the governor listens, as far as this waiter knows."""
+        """The subject on which the governor listens, as far as this waiter knows."""
         return self._lookout.subject
 
     @subject.setter
@@ -75,7 +75,7 @@ class Waiting:
         await self._leave(used=self.started)
 
     async def worthwhile(self, seconds: float) -> None:
-        """After a try that was refused: return when another is worthwhile, at the latest in so many seconds.
+        """Wait, after a try that was refused, until another is worthwhile, at the latest for so many seconds.
 
         Raises UnknownGovernor and other verdicts on the governor.
         """
@@ -105,7 +105,7 @@ class Waiting:
         self._poll_at = self._timing.clock() + pause
 
     async def _poll(self, deadline: float) -> bool:
-        """Without a place: sleep until the next try, or until it is time to look for a queue; whether to try now."""
+        """Sleep until the next try, or until it is time to look for a queue. Return whether to try now."""
         self.by = "polling"
         until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
         self._queue.js.logger.debug("governor %s is full, waiting without a queue", self._queue.name)
@@ -113,7 +113,7 @@ class Waiting:
         return self._timing.clock() >= min(deadline, self._poll_at)
 
     async def _lost(self, reason: GovernorError) -> None:
-        """The place. Perhaps the governor is gone too: raises UnknownGovernor; or just the queue."""
+        """Give up the place that was lost, and see what else is gone. Raises UnknownGovernor when the governor is."""
         self._queue.js.logger.debug("%s", reason)
         self._barred = isinstance(reason, PermissionRefused)
         await self._leave(used=False)
@@ -155,7 +155,7 @@ class Waiting:
             await mine.leave(used)
 
     async def _called(self, mine: Place, deadline: float) -> bool:
-        """Wait for a wake-up until it is time to look, and look; whether to try now."""
+        """Wait for a wake-up until it is time to look, then look. Return whether to try now."""
         self._making_sure = False
         if await mine.wait(min(deadline, self._lookout.next_look) - self._timing.clock()):
             return True
@@ -165,18 +165,18 @@ class Waiting:
             return False
         look = asyncio.ensure_future(self._look())
         try:
-            # Who is called in the midst of a look, which may take long, does not wait for its end.
+            # A waiter that is woken in the midst of a look, which may take long, does not wait for its end.
             return await mine.wait_until(look) or await look
         finally:
             look.cancel()
 
     def _spared(self) -> bool:
-        """Whether another, who waits over the same connection, has looked for this one too."""
+        """Tell whether another waiter over the same connection has looked for this one too."""
         seen = current_watch(self._queue).last_look
         return seen is not None and self._lookout.use_shared_look(*seen)
 
     async def _look(self) -> bool:
-        """Whether what is seen asks for a try."""
+        """Look at the governor and its queue. Return whether that asks for a try."""
         try:
             state, queue = await self._stack.state(), await self._queue.state()
         except _NOT_NOW as exc:

@@ -143,7 +143,7 @@ def test_a_sequence_of_somebody_else_is_not_released(
 ) -> None:
     with pytest.raises(NotOwner) as caught:
         remove(release, **given)
-    assert f"is held by {said}: it was not removed." in str(caught.value)
+    assert f"is held by {said}: it was not freed." in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_an_eviction_of_nobody_in_particular_is_refused(remove: Callable[..., Do
 def test_a_sequence_that_has_not_all_that_was_given_is_not_evicted(
     remove: Callable[..., Done], given: dict[str, Any], asker: str
 ) -> None:
-    with pytest.raises(NotOwner, match=rf"of run 'other'\), not by {asker}: it was not removed\. .+ sequence alone\.$"):
+    with pytest.raises(NotOwner, match=rf"of run 'other'\), not by {asker}: it was not freed\. .+ sequence alone\.$"):
         remove(evict, **given)
 
 
