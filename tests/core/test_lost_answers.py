@@ -178,7 +178,7 @@ async def test_a_release_without_any_answer_can_be_called_again(server: NatsServ
         everything = proxy.catch()
         with pytest.raises(
             NoVerdict,
-            match=f"^Could not (read the entries|remove slot {slot.seq}) of governor '{name}': no answer within 0.2 s",
+            match=f"^Could not (read the entries|free slot {slot.seq}) of governor '{name}': no answer within 0.2 s",
         ):
             await slot.finish()
         everything.stop()

@@ -133,7 +133,7 @@ async def test_a_release_while_the_server_is_away(own: NatsServer, name: str) ->
         for _each in range(2):
             with pytest.raises(
                 NoVerdict,
-                match=f"^Could not (read the entries|remove slot {slot.seq}) of governor '{name}': the connection to",
+                match=f"^Could not (read the entries|free slot {slot.seq}) of governor '{name}': the connection to",
             ):
                 await slot.finish()
         await start_again(own, nc)
@@ -180,7 +180,7 @@ async def test_a_connection_that_is_closed(server: NatsServer, name: str) -> Non
                 "Could not acquire a slot of governor",
                 asyncio.ensure_future(Governor(name, nc, subject="x").start("web02")),
             ),
-            (f"Could not (read the entries|remove slot {slot.seq}) of governor", asyncio.ensure_future(slot.finish())),
+            (f"Could not (read the entries|free slot {slot.seq}) of governor", asyncio.ensure_future(slot.finish())),
             ("Could not read governor", asyncio.ensure_future(manager.active())),
         ]
         for what, doing in attempts:
