@@ -16,14 +16,14 @@ from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.campaign_options import backoff_policy, campaign_options, interval_seconds, wait_seconds
+from ..module_utils.campaign_options import campaign_options, parse_campaign
 from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
 from ..module_utils.core.names import Owner, check_name
 from ..module_utils.governors import TO_COME
 from ..module_utils.settings import Settings, redact, resolve
-from ..plugin_utils.hold import Hold, Request
+from ..plugin_utils.hold import Hold, HoldRequest
 from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.kept import Attempt
 from ..plugin_utils.libraries import preload, require_here
@@ -158,7 +158,7 @@ class ActionModule(ActionBase):
         self._compute_environment_string(own)
         return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
 
-    def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> Request:
+    def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> HoldRequest:
         # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
         settings = resolve(plain, self._environment())
@@ -177,9 +177,9 @@ class ActionModule(ActionBase):
             tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,
             action=None if options["task"] is None else wrapped[0].full_name(self),
-            attempt=self._attempt(governor, settings, known) if options["release"] == "on_success" else None,
+            attempt=self._attempt(campaign.governor, settings, known) if options["release"] == "on_success" else None,
             # A run id that is given is shared on purpose; slots that are never released pile up on purpose.
-            one_only=not plain["run_id"] and options["release"] != "never",
+            one_only=not campaign.run_given and options["release"] != "never",
         )
 
     def _attempt(self, governor: str, settings: Settings, known: Mapping[str, Any]) -> Attempt:

@@ -2,21 +2,27 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to campaign for a slot: the options that ``governor_slot`` and ``governed`` share, with waits of their own."""
+"""How to campaign for a slot: the options that ``governor_slot`` and ``governed`` share, and the request they come to.
+
+The two differ in how long they wait by default, and in what they do beside the campaign.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .core.durations import parse_duration, parse_wait
 from .core.errors import InvalidValue
+from .core.names import check_name, check_run_id, owner_of
 
 # A waiter that asks more often than this burdens the server for nothing.
 _SHORTEST_INTERVAL = 0.01
 
 
 def campaign_options(wait_timeout: str) -> dict[str, dict[str, Any]]:
-    """An argument spec; ``wait_timeout`` is the default of that option."""
+    """Return the argument spec of these options, with ``wait_timeout`` as the default of the option of that name."""
     return {
         "governor": {"type": "str", "required": True},
         "holder": {"type": "str"},
@@ -27,13 +33,49 @@ def campaign_options(wait_timeout: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def wait_seconds(value: str) -> float | None:
-    """None: for ever. Raises InvalidValue."""
-    return parse_wait(value, "wait_timeout")
+@dataclass(frozen=True)
+class CampaignRequest:
+    """Which slot a task asks for, for whom, and how it waits. Times are in seconds.
+
+    ``holder`` is empty where the task named none. ``run_id`` and ``host`` say whose the slot is: ``host`` is empty
+    where it is the whole run's, and ``run_given`` tells whether the task itself named the run. ``wait_timeout`` is None
+    to wait for ever and 0 to try once. ``interval`` and ``backoff`` are None where the core is to choose.
+    """
+
+    governor: str
+    holder: str
+    run_id: str
+    run_given: bool
+    host: str
+    wait_timeout: float | None
+    interval: float | None
+    backoff: str | Sequence[int] | None
+
+    @property
+    def owner(self) -> str:
+        """Return the owner as an entry carries it. Raises InvalidValue for a holder or host that cannot be one."""
+        return owner_of(self.run_id, self.holder, self.host)
 
 
-def interval_seconds(value: str | None) -> float | None:
-    """None stays None: it depends on how is waited. Raises InvalidValue."""
+def parse_campaign(params: Mapping[str, Any], run_id: str, host: str) -> CampaignRequest:
+    """Return the request in ``params``, which are as the argument spec gives them.
+
+    ``run_id`` and ``host`` are those that the controller has found for the task, since only it knows them. Raises
+    InvalidValue for what no server need be asked about.
+    """
+    return CampaignRequest(
+        governor=check_name(params["governor"]),
+        holder=params["holder"] or "",
+        run_id=check_run_id(run_id),
+        run_given=bool(params["run_id"]),
+        host=host,
+        wait_timeout=parse_wait(params["wait_timeout"], "wait_timeout"),
+        interval=_interval(params["interval"]),
+        backoff=_backoff(params["backoff"]),
+    )
+
+
+def _interval(value: str | None) -> float | None:
     if value is None:
         return None
     interval = parse_duration(value, "interval")
@@ -42,8 +84,8 @@ def interval_seconds(value: str | None) -> float | None:
     return interval
 
 
-def backoff_policy(value: list[str] | None) -> str | list[int] | None:
-    """One word is a policy's name; numbers are milliseconds. What is neither is refused by the core."""
+def _backoff(value: list[str] | None) -> str | list[int] | None:
+    """Return a policy's name for one word, milliseconds for numbers; the core refuses names that it does not know."""
     if not value:
         return None
     if len(value) == 1 and not value[0].isdecimal():

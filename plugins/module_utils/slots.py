@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable
 
-from .campaign_options import backoff_policy, interval_seconds, wait_seconds
+from .campaign_options import CampaignRequest, parse_campaign
 from .core.campaign import Governor
 from .core.entry import Entry, format_time
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
@@ -33,23 +33,15 @@ class WouldDeadlock(GovernorError):
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the task asks for; times in seconds, ``wait_timeout`` None for ever.
+class SlotRequest:
+    """What a governor_slot task asks for: a ``campaign``, and what only this module has.
 
-    ``holder`` is empty where none was given. ``run_id`` and ``host`` are whose slots are meant: of the run that was
-    given (``run_given``), or of the task's own, where ``host`` is empty for a slot of the whole run. ``play`` is None
-    where nothing is known of a play.
+    ``seq`` is None where none was given. ``continue_on_timeout``: a wait in vain is no failure. ``play`` is None where
+    nothing is known of a play. ``warn`` shows a sentence to the user.
     """
 
-    governor: str
-    holder: str
-    run_id: str
-    run_given: bool
-    host: str
+    campaign: CampaignRequest
     seq: int | None
-    wait_timeout: float | None
-    interval: float | None
-    backoff: str | Sequence[int] | None
     continue_on_timeout: bool
     guard: str
     play: Play | None
@@ -78,22 +70,16 @@ class Wanted:
         return ", ".join([whose(self.run_id, self.host), *parts] if self.run_id is not None else parts)
 
 
-async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], module: Any, js: JetStream) -> Result:
+async def requested(state: Callable[[JetStream, SlotRequest], Awaitable[Result]], module: Any, js: JetStream) -> Result:
     """Do what the task's parameters ask for. Raises InvalidValue for those that no governor need be asked about."""
     params = module.params
     seq, play = params["seq"], dict(params["play"] or {})
     if seq is not None and seq < 1:
         raise InvalidValue(f"seq must be at least 1, not {seq}.")
-    request = Request(
-        governor=check_name(params["governor"]),
-        holder=params["holder"] or "",
-        run_id=check_run_id(play.pop("run_id", params["run_id"])),
-        run_given=bool(params["run_id"]),
-        host=play.pop("host", ""),
+    run_id, host = play.pop("run_id", params["run_id"]), play.pop("host", "")
+    request = SlotRequest(
+        campaign=parse_campaign(params, run_id, host),
         seq=seq,
-        wait_timeout=wait_seconds(params["wait_timeout"]),
-        interval=interval_seconds(params["interval"]),
-        backoff=backoff_policy(params["backoff"]),
         continue_on_timeout=params["on_timeout"] == "continue",
         guard=params["guard"],
         play=Play(**play) if play else None,
@@ -103,56 +89,59 @@ async def requested(state: Callable[[JetStream, Request], Awaitable[Result]], mo
     return await state(js, request)
 
 
-async def acquire(js: JetStream, request: Request) -> Result:
-    manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
+async def acquire(js: JetStream, request: SlotRequest) -> Result:
+    campaign = request.campaign
+    manager = await load_foretold(campaign.governor, js, request.check_mode, request.warn)
     if manager is None:
         return _acquired(request, None, None, changed=True)
     mine = (
         None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owned_by == request.owner)
     )
     if mine is not None:
-        return _acquired(request, manager.state, mine, changed=False)
+        return _acquired(campaign, manager.state, mine, changed=False)
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
-    governor = Governor(request.governor, js, interval=request.interval, backoff=request.backoff)
+    governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     try:
         slot = await governor.start(request.holder, owner=str(request.owner), timeout=request.wait_timeout)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()
-    result = _acquired(request, await manager.refresh(), entry, changed=True)
+    result = _acquired(campaign, await manager.refresh(), entry, changed=True)
     result["slot"]["seq"] = slot.seq
     return {**result, "waited": round(slot.waited, 3), "attempts": slot.attempts, "waited_by": slot.waited_by}
 
 
-async def release(js: JetStream, request: Request) -> Result:
+async def release(js: JetStream, request: SlotRequest) -> Result:
     """What this host of this run holds, or the run that was given; NotOwner for a sequence that is somebody else's."""
-    host = None if request.run_given else request.host
-    wanted = Wanted(request.run_id, host, request.holder or None)
+    campaign = request.campaign
+    wanted = Wanted(campaign.run_id, None if campaign.run_given else campaign.host, campaign.holder or None)
     return await _remove(js, request, wanted, "released", if_none=partial(_tell_who_holds, request, wanted))
 
 
-async def evict(js: JetStream, request: Request) -> Result:
+async def evict(js: JetStream, request: SlotRequest) -> Result:
     """What has the sequence, holder and run id that were given, whoever owns it; NotOwner for another's sequence."""
-    run_id = request.run_id if request.run_given else None
-    if request.seq is None and not request.holder and run_id is None:
+    campaign = request.campaign
+    run_id = campaign.run_id if campaign.run_given else None
+    if request.seq is None and not campaign.holder and run_id is None:
         raise InvalidValue(
             "state: evicted takes slots away from whoever holds them, so it needs seq, holder or run_id to say which; "
             "where several are given, a slot must have all of them."
         )
-    return await _remove(js, request, Wanted(run_id, None, request.holder or None), "evicted")
+    return await _remove(js, request, Wanted(run_id, None, campaign.holder or None), "evicted")
 
 
 async def _remove(
-    js: JetStream, request: Request, wanted: Wanted, done: str, if_none: Callable[[list[Entry]], None] | None = None
+    js: JetStream, request: SlotRequest, wanted: Wanted, done: str, if_none: Callable[[list[Entry]], None] | None = None
 ) -> Result:
     """Remove what is wanted; the result calls it ``done``.
 
     ``if_none`` is called with all entries where none of them is wanted; not where a sequence was given.
     """
     js = replace(js, patience=FINISH_PATIENCE)
-    manager = await load_foretold(request.governor, js, request.check_mode, request.warn)
+    governor = request.campaign.governor
+    manager = await load_foretold(governor, js, request.check_mode, request.warn)
     if manager is None:
         nothing: Result = {"entries": []}
         unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
@@ -185,27 +174,27 @@ async def _remove(
     }
 
 
-def _tell_who_holds(request: Request, wanted: Wanted, entries: list[Entry]) -> None:
+def _tell_who_holds(request: SlotRequest, wanted: Wanted, entries: list[Entry]) -> None:
     """Nothing was released: warn where that is likely a slip.
 
     That is where something was named, and where the run holds slots as a whole and this is one of its hosts, or the
     other way round. In check mode the task that would have acquired the slot took none.
     """
-    named = request.holder or request.run_given
+    named = request.campaign.holder or request.campaign.run_given
     others = any(entry.run_id == wanted.run_id and bool(entry.host) != bool(wanted.host) for entry in entries)
     if not entries or request.check_mode or not (named or others):
         return
     oldest = ", ".join(f"'{entry.shown}' ({entry.whose})" for entry in entries[:_TOLD])
     more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
     request.warn(
-        f"Governor '{request.governor}' has no slot of {wanted}, so none was released. Its slots are held by "
+        f"Governor '{request.campaign.governor}' has no slot of {wanted}, so none was released. Its slots are held by "
         f"{oldest}{more}."
     )
 
 
-def _guard(request: Request, limit: int) -> None:
+def _guard(request: SlotRequest, limit: int) -> None:
     # One try never waits, so it cannot deadlock.
-    if request.guard == "off" or request.play is None or request.wait_timeout == 0:
+    if request.guard == "off" or request.play is None or request.campaign.wait_timeout == 0:
         return
     found = danger(request.play, limit)
     if found is None:
@@ -216,16 +205,16 @@ def _guard(request: Request, limit: int) -> None:
     request.warn(f"{found.sentence} {WAYS_OUT}")
 
 
-def _acquired(request: Request, state: State | None, entry: Entry | None, changed: bool) -> Result:
+def _acquired(campaign: CampaignRequest, state: State | None, entry: Entry | None, changed: bool) -> Result:
     """``state`` None: the governor is still to come (check mode); ``entry`` None: it is to come, or gone already."""
     expires = entry.expires_at(state.config.max_age) if entry and state else None
-    entering = {"holder": request.holder, "run_id": request.run_id, "host": request.host or None}
+    entering = {"holder": campaign.holder, "run_id": campaign.run_id, "host": campaign.host or None}
     return {
         "changed": changed,
         "acquired": True,
         "slot": {
-            "governor": request.governor,
-            "stream": stream_name(request.governor),
+            "governor": campaign.governor,
+            "stream": stream_name(campaign.governor),
             "seq": entry.seq if entry else None,
             **entering,
             "acquired_at": format_time(entry.time) if entry else None,
@@ -240,21 +229,22 @@ def _acquired(request: Request, state: State | None, entry: Entry | None, change
     }
 
 
-def _predicted(request: Request, state: State) -> Result:
+def _predicted(request: SlotRequest, state: State) -> Result:
     """Check mode. A full governor is foretold to be left by somebody within the time to wait, if there is any."""
+    campaign = request.campaign
     full = state.active >= state.config.limit
-    if full and request.wait_timeout == 0:
+    if full and campaign.wait_timeout == 0:
         facts = {"active": state.active, "limit": state.config.limit, "attempts": 0, "waited": 0.0, "waited_by": None}
         timeout = WaitTimeout(
-            f"Governor '{request.governor}' is full: {state.active} of {state.config.limit} slots are held.", **facts
+            f"Governor '{campaign.governor}' is full: {state.active} of {state.config.limit} slots are held.", **facts
         )
         return _not_acquired(request, timeout)
-    result = _acquired(request, state, None, changed=True)
+    result = _acquired(campaign, state, None, changed=True)
     result["active"] = state.active if full else state.active + 1
     return result
 
 
-def _not_acquired(request: Request, timeout: WaitTimeout) -> Result:
+def _not_acquired(request: SlotRequest, timeout: WaitTimeout) -> Result:
     if not request.continue_on_timeout:
         timeout.facts["acquired"] = False
         raise timeout

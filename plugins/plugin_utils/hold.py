@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..module_utils.campaign_options import CampaignRequest
 from ..module_utils.connection import connected
 from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
@@ -45,12 +46,12 @@ class Orphaned(GovernorError):
 
 
 @dataclass(frozen=True)
-class Request:
-    """Times in seconds; ``wait_timeout`` None: for ever, 0: one try.
+class HoldRequest:
+    """What a governed task asks for: a ``campaign``, and what only this face has.
 
-    ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more.
-    ``action`` is what the slot is for, where that is one thing. With an ``attempt``, the next ones work under a slot
-    that this one keeps. ``one_only``: an owner whose run and host hold a slot already does not get another.
+    ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more. ``action`` is what the
+    slot is for, None where that is several things. With an ``attempt``, the next ones work under a slot that this one
+    keeps. ``one_only``: an owner whose run and host hold a slot already does not get another.
     """
 
     governor: str
@@ -70,8 +71,10 @@ class Request:
 class Hold:
     """A slot for the time between ``acquire`` and ``release``. Between them no connection is open and no loop runs."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: HoldRequest) -> None:
+        """Raises InvalidValue for a holder or host that no entry could carry."""
         self.request = request
+        self._owner = request.campaign.owner
         self.slot: Slot | None = None
         self._goes_on = False
         self._entered = 0.0
@@ -115,8 +118,8 @@ class Hold:
 
     def facts(self) -> dict[str, Any]:
         """What is to be told of the slot so far, always with the same keys; None is what is not known, or not so."""
-        request = self.request
-        about = {"governor": request.governor, "holder": request.holder, "action": request.action}
+        campaign = self.request.campaign
+        about = {"governor": campaign.governor, "holder": campaign.holder, "action": self.request.action}
         return {**about, **_UNKNOWN, **self._told}
 
     def _ended(self) -> Slot | None:
@@ -140,17 +143,17 @@ class Hold:
 
     async def _look(self) -> None:
         async with connected(self.request.settings) as js:
-            await load(self.request.governor, js)
+            await load(self.request.campaign.governor, js)
 
     async def _campaign(self) -> None:
-        request = self.request
+        request, campaign = self.request, self.request.campaign
         async with connected(request.settings) as js:
             if await self._go_on(js):
                 return
             progress = Progress(request.governor, request.holder, request.tell)
             try:
                 slot = await Governor(
-                    request.governor,
+                    campaign.governor,
                     js,
                     interval=request.interval,
                     backoff=request.backoff,
@@ -163,13 +166,13 @@ class Hold:
                 )
             except UnknownGovernor:
                 # It knows which governors there are instead.
-                await load(request.governor, js)
+                await load(campaign.governor, js)
                 raise
             # From here on it is to be released, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
             self._told = _about(slot)
             request.tell_more(
-                f"{request.holder} holds slot {slot.seq} of {request.governor} after "
+                f"{campaign.holder} holds slot {slot.seq} of {campaign.governor} after "
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
                 + (f", {_HOW[slot.waited_by]}" if slot.waited_by else "")
             )
@@ -185,7 +188,9 @@ class Hold:
             return False
         self._goes_on, self.slot, self._entered = True, kept.slot, kept.since
         self._told = {**_about(kept.slot), "waited": 0.0, "waited_by": None, "attempts": 0}
-        self.request.tell_more(f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.governor}")
+        self.request.tell_more(
+            f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.campaign.governor}"
+        )
         return True
 
     async def _release(self, slot: Slot, interruptions: Interruptions) -> bool:

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.slots import Request, acquire
+from ansible_collections.jetstream.governor.plugins.module_utils.slots import SlotRequest, acquire
 from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, lead_both, nobody_is_in
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.routes import cluster_with_gates
@@ -33,18 +34,20 @@ async def denies(nc: Client, name: str, seq: int) -> bool:
     return b'"err_code":10037' in answer.data
 
 
-def request(governor: str, holder: str, run_id: str) -> Request:
+def request(governor: str, holder: str, run_id: str) -> SlotRequest:
     """As of a governor_slot task that acquires."""
-    return Request(
-        governor=governor,
-        holder=holder,
-        run_id=run_id,
-        run_given=False,
-        host=holder,
+    return SlotRequest(
+        campaign=CampaignRequest(
+            governor=governor,
+            holder=holder,
+            run_id=run_id,
+            run_given=False,
+            host=holder,
+            wait_timeout=PATIENT,
+            interval=None,
+            backoff=None,
+        ),
         seq=None,
-        wait_timeout=PATIENT,
-        interval=None,
-        backoff=None,
         continue_on_timeout=False,
         guard="off",
         play=None,

@@ -21,6 +21,7 @@ from ansible_collections.jetstream.governor.plugins.action import governed as go
 from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
 from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, campaign, connection
 from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import parse_campaign
 from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
@@ -183,15 +184,16 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(slots, "load_foretold", load)
     monkeypatch.setattr(Stack, "find", find)
-    request = SimpleNamespace(
-        governor="g",
-        holder="web01",
-        run_id="r",
-        host="web01",
-        owner="r/web01/web01",
-        check_mode=False,
-        warn=pytest.fail,
-    )
+    params = {
+        "governor": "g",
+        "holder": "web01",
+        "run_id": None,
+        "wait_timeout": "0",
+        "interval": None,
+        "backoff": None,
+    }
+    asked = parse_campaign(params, "r", "web01")
+    request = SimpleNamespace(campaign=asked, check_mode=False, warn=pytest.fail)
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
     assert set(documented) == {*held, "holders", "released", "evicted"} - {"changed", "diff"}

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils import governors, slots
+from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     InvalidValue,
@@ -24,7 +25,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.manager im
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.guard import REFUSED, WAYS_OUT, Play
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
-    Request,
+    SlotRequest,
     WouldDeadlock,
     acquire,
     evict,
@@ -48,16 +49,19 @@ DEFAULTS: dict[str, Any] = {
     "guard": "fail",
     "play": {"run_id": "r", "host": "web01", "strategy": "linear", "batch": 1, "forks": 5, "throttle": 0},
 }
-REQUEST = Request(
+CAMPAIGN = CampaignRequest(
     governor="g",
     holder="web01",
     run_id="r",
     run_given=False,
     host="web01",
-    seq=None,
     wait_timeout=300.0,
     interval=0.25,
     backoff=None,
+)
+REQUEST = SlotRequest(
+    campaign=CAMPAIGN,
+    seq=None,
     continue_on_timeout=False,
     guard="fail",
     play=Play("linear", batch=1, forks=5, throttle=0),
@@ -68,11 +72,11 @@ DEADLOCK = Play("linear", batch=6, forks=5, throttle=0)
 RISK = Play("linear", batch=2, forks=5, throttle=0)
 
 
-def request_of(**params: Any) -> Request:
+def request_of(**params: Any) -> SlotRequest:
     """The request that the module makes of these parameters."""
-    seen: list[Request] = []
+    seen: list[SlotRequest] = []
 
-    async def state(_js: JetStream, request: Request) -> dict[str, Any]:
+    async def state(_js: JetStream, request: SlotRequest) -> dict[str, Any]:
         seen.append(request)
         return {}
 
@@ -81,13 +85,12 @@ def request_of(**params: Any) -> Request:
     return seen[0]
 
 
-def refusal_of(**params: Any) -> str:
-    with pytest.raises(InvalidValue) as caught:
-        request_of(**params)
-    return str(caught.value)
+def waits(seconds: Optional[float], **rest: Any) -> SlotRequest:
+    """Return a request to wait for so many seconds (None: for ever)."""
+    return replace(REQUEST, campaign=replace(CAMPAIGN, wait_timeout=seconds), **rest)
 
 
-def acquired(monkeypatch: pytest.MonkeyPatch, request: Request, *entries: Entry) -> dict[str, Any]:
+def acquired(monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: Entry) -> dict[str, Any]:
     """The result of acquiring a slot in governor ``g``, limit 2, which has these entries."""
 
     async def find(_stack: Stack, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
@@ -127,25 +130,10 @@ def test_a_request_by_default() -> None:
 
 def test_a_request_with_everything() -> None:
     play = {"run_id": "workflow 1", "host": "", "strategy": "free", "batch": 3, "forks": 5, "throttle": 0}
-    request = request_of(
-        run_id="workflow 1",
-        seq=7,
-        wait_timeout="0",
-        interval="2",
-        backoff=["FiveSec"],
-        on_timeout="continue",
-        guard="off",
-        play=play,
-    )
-    assert request == replace(
+    assert request_of(run_id="workflow 1", seq=7, on_timeout="continue", guard="off", play=play) == replace(
         REQUEST,
-        run_id="workflow 1",
-        run_given=True,
-        host="",
+        campaign=replace(CAMPAIGN, run_id="workflow 1", run_given=True, host=""),
         seq=7,
-        wait_timeout=0.0,
-        interval=2.0,
-        backoff="FiveSec",
         continue_on_timeout=True,
         guard="off",
         play=Play("free", 3, 5, 0),
@@ -190,17 +178,17 @@ def test_a_wrong_duration_is_named(option: str) -> None:
 
 @pytest.mark.parametrize("seq", [0, -1])
 def test_a_wrong_sequence(seq: int) -> None:
-    assert refusal_of(seq=seq) == f"seq must be at least 1, not {seq}."
+    with pytest.raises(InvalidValue) as caught:
+        request_of(seq=seq)
+    assert str(caught.value) == f"seq must be at least 1, not {seq}."
 
 
-def test_a_wrong_run_id() -> None:
-    play = {**DEFAULTS["play"], "run_id": "a/b", "host": ""}
-    assert refusal_of(run_id="a/b", play=play) == "A run id must not contain a slash, as 'a/b' does."
-    assert refusal_of(play=None) == "A run id must not be empty."
-
-
-def test_a_wrong_governor() -> None:
-    assert refusal_of(governor="a.b").startswith("A governor's name must be printable, without blanks, dots, ")
+def test_without_a_play_a_run_must_be_given() -> None:
+    with pytest.raises(InvalidValue, match=r"^A run id must not be empty\.$"):
+        request_of(play=None)
+    assert request_of(play=None, run_id="r") == replace(
+        REQUEST, campaign=replace(CAMPAIGN, run_given=True, host=""), play=None
+    )
 
 
 def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +248,7 @@ def test_a_slot_of_a_governor_that_is_to_come_is_foretold(monkeypatch: pytest.Mo
     """With the keys of any other, whatever the guard would say to a limit that is not known."""
     known = acquired(monkeypatch, REQUEST)
     warnings = missing(monkeypatch)
-    request = replace(REQUEST, play=DEADLOCK, wait_timeout=wait_timeout, warn=warnings.append)
+    request = waits(wait_timeout, play=DEADLOCK, warn=warnings.append)
     assert asyncio.run(acquire(LACKING, request)) == {**known, "limit": None}
     assert warnings == [
         "There is no governor 'g'. There is no governor at all. governor_stream creates one. In check mode this is no "
@@ -296,12 +284,12 @@ def test_a_governor_that_is_missing_is_a_failure_out_of_check_mode(monkeypatch: 
 def test_a_full_governor_is_foretold_to_be_left_in_time(
     monkeypatch: pytest.MonkeyPatch, wait_timeout: Optional[float]
 ) -> None:
-    result = acquired(monkeypatch, replace(REQUEST, wait_timeout=wait_timeout), *FULL)
+    result = acquired(monkeypatch, waits(wait_timeout), *FULL)
     assert (result["changed"], result["acquired"], result["active"]) == (True, True, 2)
 
 
 def test_a_full_governor_and_no_time_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    request = replace(REQUEST, wait_timeout=0.0)
+    request = waits(0.0)
     with pytest.raises(WaitTimeout) as caught:
         acquired(monkeypatch, request, *FULL)
     facts = {"active": 2, "limit": 2, "attempts": 0, "waited": 0.0, "waited_by": None}
@@ -328,7 +316,7 @@ def test_a_deadlock_with_a_lenient_guard(monkeypatch: pytest.MonkeyPatch, guard:
 def test_a_deadlock_is_refused_before_the_wait(monkeypatch: pytest.MonkeyPatch, wait_timeout: Optional[float]) -> None:
     warnings: list[str] = []
     with pytest.raises(WouldDeadlock, match="^This play would never end: ") as caught:
-        acquired(monkeypatch, replace(REQUEST, play=DEADLOCK, wait_timeout=wait_timeout, warn=warnings.append))
+        acquired(monkeypatch, waits(wait_timeout, play=DEADLOCK, warn=warnings.append))
     assert caught.value.facts == {"acquired": False}
     # Each host says the same, which Ansible shows once; its own sentence is short.
     assert warnings == [REFUSED]
@@ -341,9 +329,9 @@ def test_a_mere_risk_is_only_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [text.startswith("This play can deadlock with another run") for text in warnings] == [True]
 
 
-@pytest.mark.parametrize("unjudged", [{"play": None}, {"play": DEADLOCK, "wait_timeout": 0.0}])
-def test_what_the_guard_has_nothing_to_say_to(monkeypatch: pytest.MonkeyPatch, unjudged: dict[str, Any]) -> None:
+@pytest.mark.parametrize("unjudged", [replace(REQUEST, play=None), waits(0.0, play=DEADLOCK)])
+def test_what_the_guard_has_nothing_to_say_to(monkeypatch: pytest.MonkeyPatch, unjudged: SlotRequest) -> None:
     """Nothing is known of a play, or nobody waits."""
     warnings: list[str] = []
-    assert acquired(monkeypatch, replace(REQUEST, warn=warnings.append, **unjudged))["acquired"] is True
+    assert acquired(monkeypatch, replace(unjudged, warn=warnings.append))["acquired"] is True
     assert warnings == []

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, cast
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
@@ -20,7 +21,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.names impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, Orphaned, Request
+from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, HoldRequest, Orphaned
 from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
 
 
@@ -72,6 +73,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def a_hold() -> Hold:
+    campaign = CampaignRequest("g", "web01", "r", False, "web01", wait_timeout=30, interval=None, backoff=None)
     settings = Settings(servers=("nats://h",))
     return Hold(
         Request(

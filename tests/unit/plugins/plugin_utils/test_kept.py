@@ -12,12 +12,13 @@ from typing import Any, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.action import governed
+from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
 from ansible_collections.jetstream.governor.plugins.plugin_utils import kept
-from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, Request
+from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, HoldRequest
 from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
 from ansible_collections.jetstream.governor.plugins.plugin_utils.kept import Attempt
 
