@@ -21,7 +21,6 @@ from .core.stack import Stack
 from .results import entry_result, governor_result, governor_to_come
 
 Params = Mapping[str, Any]
-Result = dict[str, Any]
 Warn = Callable[[str], None]
 
 # What follows the sentence about a governor that is missing, where check mode goes on as if all its slots were free.

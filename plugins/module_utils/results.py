@@ -2,25 +2,51 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Governors and entries as the modules return them."""
+"""What the faces tell of governors, entries and slots: one function for each kind of description."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .core.config import Desired, GovernorConfig
 from .core.entry import Entry, format_time
 from .core.names import stream_name
 from .core.state import State
 
+if TYPE_CHECKING:
+    from .campaign_options import CampaignRequest
+    from .core.slot import Slot
 
-def governor_result(config: GovernorConfig, state: State | None, hazards: list[str]) -> dict[str, Any]:
+Result = dict[str, Any]
+
+# What is told of the wait of one who did not have to wait: who holds a slot already, or in check mode.
+NO_WAIT: Result = {"waited": 0.0, "attempts": 0, "waited_by": None}
+
+
+class Owned(Protocol):
+    """What an entry, and a request for one, say of whose it is; ``host`` is empty where it is the whole run's."""
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, for people to read."""
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that owns it; None where it carries no owner."""
+
+    @property
+    def host(self) -> str | None:
+        """The host of that run."""
+
+
+def governor_result(config: GovernorConfig, state: State | None, hazards: list[str]) -> Result:
     """``state`` None: the governor would be created (check mode)."""
     return {**asdict(config), **_as_of(state, config.name, config.limit), "hazards": hazards}
 
 
-def governor_to_come(name: str, desired: Desired) -> dict[str, Any]:
+def governor_to_come(name: str, desired: Desired) -> Result:
     """One that an earlier task would create (check mode): None, of its queue "unknown", is what is not known of it."""
     return {
         **asdict(desired),
@@ -32,7 +58,7 @@ def governor_to_come(name: str, desired: Desired) -> dict[str, Any]:
     }
 
 
-def _as_of(state: State | None, name: str, limit: int | None) -> dict[str, Any]:
+def _as_of(state: State | None, name: str, limit: int | None) -> Result:
     """What is not a setting. ``state`` and ``limit`` are None where they are not known yet."""
     active = state.active if state else 0
     return {
@@ -44,13 +70,67 @@ def _as_of(state: State | None, name: str, limit: int | None) -> dict[str, Any]:
     }
 
 
-def entry_result(entry: Entry, state: State) -> dict[str, Any]:
+def owner_result(owned: Owned) -> Result:
+    """Return whose it is. ``host`` is None where the slot is the whole run's, and like ``run_id`` for Go clients."""
+    return {"holder": owned.holder, "run_id": owned.run_id, "host": owned.host or None}
+
+
+def entry_result(entry: Entry, state: State) -> Result:
+    """Return what governor_info tells of an entry of the governor that is in this ``state``."""
     return {
         "seq": entry.seq,
-        "holder": entry.holder,
-        "run_id": entry.run_id,
-        "host": entry.host or None,
+        **owner_result(entry),
         "acquired_at": format_time(entry.time),
         "age": round(entry.age(state.now), 3),
         "expires_at": format_time(entry.expires_at(state.config.max_age)),
     }
+
+
+def removed_result(entry: Entry, now: datetime) -> Result:
+    """Return what governor_slot tells of an entry that it removes; ``now`` is by the server's clock."""
+    return {**owner_result(entry), "seq": entry.seq, "held": round(entry.age(now), 3)}
+
+
+def slot_result(campaign: CampaignRequest, entry: Entry | None, state: State | None) -> Result:
+    """Return what governor_slot tells of the slot that was campaigned for.
+
+    ``entry`` is None where the slot is still to come (check mode), or gone already; ``state`` is None where the
+    governor is still to come. What is not known then is None.
+    """
+    expires_at = entry.expires_at(state.config.max_age) if entry and state else None
+    return {
+        "governor": campaign.governor,
+        "stream": stream_name(campaign.governor),
+        "seq": entry.seq if entry else None,
+        **owner_result(campaign),
+        "acquired_at": format_time(entry.time) if entry else None,
+        "expires_at": format_time(expires_at),
+    }
+
+
+def governed_result(
+    campaign: CampaignRequest, action: str | None, slot: Slot | None, *, kept: bool = False, held: float | None = None
+) -> Result:
+    """Return what governed tells of its slot, always with the same keys; None is what is not known, or does not apply.
+
+    ``action`` is what was run under it, None where that is several things. ``slot`` is None before there is one.
+    ``kept``: an attempt before this one waited for the slot. ``held`` is for how many seconds, None while it is held.
+    """
+    waited = dict.fromkeys(NO_WAIT)
+    if slot is not None:
+        waited = NO_WAIT if kept else wait_result(slot)
+    return {
+        "governor": campaign.governor,
+        "holder": slot.holder if slot else campaign.holder,
+        "action": action,
+        "seq": slot.seq if slot else None,
+        **waited,
+        "held": None if held is None else round(held, 3),
+        "released": None,
+        "lost": None,
+    }
+
+
+def wait_result(slot: Slot) -> Result:
+    """Return how the slot was waited for."""
+    return {"waited": round(slot.waited, 3), "attempts": slot.attempts, "waited_by": slot.waited_by}

@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from .campaign_options import CampaignRequest, parse_campaign
 from .core.campaign import Governor
-from .core.entry import Entry, format_time
+from .core.entry import Entry
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import Owner, check_name, check_run_id, stream_name, whose
@@ -21,8 +21,7 @@ from .core.stack import must_be
 from .core.state import State
 from .governors import load_foretold
 from .guard import REFUSED, WAYS_OUT, Play, danger
-
-Result = dict[str, Any]
+from .results import NO_WAIT, Result, owner_result, removed_result, slot_result, wait_result
 
 # So many of those who hold a slot are named, the oldest.
 _TOLD = 5
@@ -110,7 +109,7 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     entry = await slot.entry()
     result = _acquired(campaign, await manager.refresh(), entry, changed=True)
     result["slot"]["seq"] = slot.seq
-    return {**result, "waited": round(slot.waited, 3), "attempts": slot.attempts, "waited_by": slot.waited_by}
+    return {**result, **wait_result(slot)}
 
 
 async def release(js: JetStream, request: SlotRequest) -> Result:
@@ -163,14 +162,13 @@ async def _remove(
         doomed = [entry for entry in removals if entry is not None]
         await manager.refresh()
     active = manager.state.active - (len(doomed) if request.check_mode else 0)
-    removed = [{**_holder(entry), "seq": entry.seq, "held": round(entry.age(now), 3)} for entry in doomed]
     return {
-        "changed": bool(removed),
+        "changed": bool(doomed),
         "acquired": False,
-        done: removed,
+        done: [removed_result(entry, now) for entry in doomed],
         "active": active,
         "limit": manager.limit,
-        "diff": {"before": {"entries": [_holder(entry) for entry in doomed]}, "after": {"entries": []}},
+        "diff": {"before": {"entries": [owner_result(entry) for entry in doomed]}, "after": {"entries": []}},
     }
 
 
@@ -207,25 +205,15 @@ def _guard(request: SlotRequest, limit: int) -> None:
 
 def _acquired(campaign: CampaignRequest, state: State | None, entry: Entry | None, changed: bool) -> Result:
     """``state`` None: the governor is still to come (check mode); ``entry`` None: it is to come, or gone already."""
-    expires = entry.expires_at(state.config.max_age) if entry and state else None
-    entering = {"holder": campaign.holder, "run_id": campaign.run_id, "host": campaign.host or None}
+    after = [owner_result(campaign)]
     return {
         "changed": changed,
         "acquired": True,
-        "slot": {
-            "governor": campaign.governor,
-            "stream": stream_name(campaign.governor),
-            "seq": entry.seq if entry else None,
-            **entering,
-            "acquired_at": format_time(entry.time) if entry else None,
-            "expires_at": format_time(expires),
-        },
-        "waited": 0.0,
-        "attempts": 0,
-        "waited_by": None,
+        "slot": slot_result(campaign, entry, state),
+        **NO_WAIT,
         "active": state.active if state else 1,
         "limit": state.config.limit if state else None,
-        "diff": {"before": {"entries": [] if changed else [entering]}, "after": {"entries": [entering]}},
+        "diff": {"before": {"entries": [] if changed else after}, "after": {"entries": after}},
     }
 
 
@@ -234,7 +222,7 @@ def _predicted(request: SlotRequest, state: State) -> Result:
     campaign = request.campaign
     full = state.active >= state.config.limit
     if full and campaign.wait_timeout == 0:
-        facts = {"active": state.active, "limit": state.config.limit, "attempts": 0, "waited": 0.0, "waited_by": None}
+        facts = {"active": state.active, "limit": state.config.limit, **NO_WAIT}
         timeout = WaitTimeout(
             f"Governor '{campaign.governor}' is full: {state.active} of {state.config.limit} slots are held.", **facts
         )
@@ -249,7 +237,3 @@ def _not_acquired(request: SlotRequest, timeout: WaitTimeout) -> Result:
         timeout.facts["acquired"] = False
         raise timeout
     return {"changed": False, "acquired": False, "msg": str(timeout), **timeout.facts}
-
-
-def _holder(entry: Entry) -> Result:
-    return {"holder": entry.holder, "run_id": entry.run_id, "host": entry.host or None}

@@ -26,6 +26,7 @@ from ..module_utils.core.names import Owner
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
+from ..module_utils.results import governed_result
 from ..module_utils.settings import Settings
 from .interruption import Interruptions
 from .kept import Attempt
@@ -34,9 +35,6 @@ from .second_slot import refuse_second
 
 # How soon a waiter notices that its ansible-playbook is gone.
 _LOOK_EVERY = 0.5
-
-# What is not known of a slot before it is entered, kept or released.
-_UNKNOWN = dict.fromkeys(("seq", "waited", "waited_by", "attempts", "held", "released", "lost"))
 
 _HOW = {"queue": "in its queue", "polling": "by trying, without a queue"}
 
@@ -78,7 +76,7 @@ class Hold:
         self.slot: Slot | None = None
         self._goes_on = False
         self._entered = 0.0
-        self._told: dict[str, Any] = {}
+        self._held: float | None = None
 
     def look(self) -> None:
         """Acquire nothing. Raises UnknownGovernor without such a governor, else what ``acquire`` would at once."""
@@ -118,16 +116,15 @@ class Hold:
 
     def facts(self) -> dict[str, Any]:
         """What is to be told of the slot so far, always with the same keys; None is what is not known, or not so."""
-        campaign = self.request.campaign
-        about = {"governor": campaign.governor, "holder": campaign.holder, "action": self.request.action}
-        return {**about, **_UNKNOWN, **self._told}
+        request = self.request
+        return governed_result(request.campaign, request.action, self.slot, kept=self._goes_on, held=self._held)
 
     def _ended(self) -> Slot | None:
         """The slot, the first time; nothing when it was released or kept already."""
-        slot, self.slot = self.slot, None
-        if slot is not None:
-            self._told["held"] = round(time.monotonic() - self._entered, 3)
-        return slot
+        if self.slot is None or self._held is not None:
+            return None
+        self._held = time.monotonic() - self._entered
+        return self.slot
 
     async def _wait(self, interruptions: Interruptions) -> None:
         loop, campaign = asyncio.get_running_loop(), asyncio.ensure_future(self._campaign())
@@ -170,7 +167,6 @@ class Hold:
                 raise
             # From here on it is to be released, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
-            self._told = _about(slot)
             request.tell_more(
                 f"{campaign.holder} holds slot {slot.seq} of {campaign.governor} after "
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
@@ -187,7 +183,6 @@ class Hold:
             attempt.forget()
             return False
         self._goes_on, self.slot, self._entered = True, kept.slot, kept.since
-        self._told = {**_about(kept.slot), "waited": 0.0, "waited_by": None, "attempts": 0}
         self.request.tell_more(
             f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.campaign.governor}"
         )
@@ -214,16 +209,6 @@ class Hold:
 
         timing = Timing()
         return await timing.until_verdict(once, 0.0, timing.clock() + FINISH_PATIENCE)
-
-
-def _about(slot: Slot) -> dict[str, Any]:
-    return {
-        "holder": slot.holder,
-        "seq": slot.seq,
-        "waited": round(slot.waited, 3),
-        "waited_by": slot.waited_by,
-        "attempts": slot.attempts,
-    }
 
 
 def _orphaned() -> bool:

@@ -24,7 +24,11 @@ from ansible_collections.jetstream.governor.plugins.module_utils import slots
 from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import parse_campaign
 from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.results import entry_result, governor_result
+from ansible_collections.jetstream.governor.plugins.module_utils.results import (
+    entry_result,
+    governed_result,
+    governor_result,
+)
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
 
@@ -33,6 +37,7 @@ ROOT = Path(slots.__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 CAMPAIGNERS = ("governed", "governor_slot")
 SECRET = {"password", "token", "nkey_seed"}
+DEFAULTS = {"governor": "g", "holder": "web01", "run_id": None, "wait_timeout": "0", "interval": None, "backoff": None}
 
 Options = dict[str, Any]
 
@@ -184,20 +189,19 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(slots, "load_foretold", load)
     monkeypatch.setattr(Stack, "find", find)
-    params = {
-        "governor": "g",
-        "holder": "web01",
-        "run_id": None,
-        "wait_timeout": "0",
-        "interval": None,
-        "backoff": None,
-    }
-    asked = parse_campaign(params, "r", "web01")
+    asked = parse_campaign(DEFAULTS, "r", "web01")
     request = SimpleNamespace(campaign=asked, check_mode=False, warn=pytest.fail)
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
     assert set(documented) == {*held, "holders", "released", "evicted"} - {"changed", "diff"}
     assert set(documented["slot"]["contains"]) == set(held["slot"])
+
+
+def test_the_result_of_governed_is_documented() -> None:
+    asked = parse_campaign(DEFAULTS, "r", "web01")
+    in_vain = {"active", "limit", "holders"}
+    assert set(results("governed")) == {"slot", "results"}
+    assert set(results("governed")["slot"]["contains"]) == {*governed_result(asked, None, None), *in_vain, "msg"}
 
 
 def test_samples_are_of_the_type_that_is_documented() -> None:

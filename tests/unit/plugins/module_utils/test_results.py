@@ -1,18 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Governors and entries as the modules return them."""
+"""Governors, entries and slots as the faces return them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
+from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.results import (
     entry_result,
+    governed_result,
     governor_result,
     governor_to_come,
+    removed_result,
+    slot_result,
 )
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state, an_entry
 
@@ -98,4 +105,64 @@ def test_an_entry_of_a_go_client_in_a_governor_without_end() -> None:
         "acquired_at": "2026-03-01T12:00:00.000Z",
         "age": 0.0,
         "expires_at": None,
+    }
+
+
+CAMPAIGN = CampaignRequest("g", "web01", "r", False, "web01", wait_timeout=30, interval=None, backoff=None)
+WHOSE = {"holder": "web01", "run_id": "r", "host": "web01"}
+
+
+def test_an_entry_that_is_removed() -> None:
+    entry = an_entry(7, "web01", age=41.23456)
+    assert removed_result(entry, NOON) == {**WHOSE, "seq": 7, "held": 41.235}
+    assert removed_result(replace(entry, owner="r//web01"), NOON) == {**WHOSE, "host": None, "seq": 7, "held": 41.235}
+    assert removed_result(replace(entry, owner=None), NOON)["run_id"] is None
+
+
+def test_a_slot() -> None:
+    to_come = {
+        "governor": "g",
+        "stream": "GOVERNOR_g",
+        "seq": None,
+        **WHOSE,
+        "acquired_at": None,
+        "expires_at": None,
+    }
+    entry, state = an_entry(7, "web01", age=5), a_state(active=1)
+    assert slot_result(CAMPAIGN, None, None) == slot_result(CAMPAIGN, None, state) == to_come
+    assert slot_result(CAMPAIGN, entry, state) == {
+        **to_come,
+        "seq": 7,
+        "acquired_at": "2026-03-01T11:59:55.000Z",
+        "expires_at": "2026-03-01T12:00:55.000Z",
+    }
+    assert slot_result(replace(CAMPAIGN, host=""), None, None)["host"] is None
+
+
+def test_the_slot_of_a_governed_task() -> None:
+    """It has the same keys from before the wait until after the release."""
+    unknown = {
+        "governor": "g",
+        "holder": "web01",
+        "action": "ansible.builtin.ping",
+        "seq": None,
+        "waited": None,
+        "waited_by": None,
+        "attempts": None,
+        "held": None,
+        "released": None,
+        "lost": None,
+    }
+    assert governed_result(CAMPAIGN, "ansible.builtin.ping", None) == unknown
+    waited = {"waited": 1.235, "waited_by": "queue", "attempts": 2}
+    slot = cast(Slot, SimpleNamespace(holder="item 1", seq=7, **{**waited, "waited": 1.23456}))
+    held = {**unknown, "holder": "item 1", "seq": 7, **waited}
+    assert governed_result(CAMPAIGN, "ansible.builtin.ping", slot) == held
+    assert governed_result(CAMPAIGN, None, slot, kept=True, held=4.56789) == {
+        **held,
+        "action": None,
+        "waited": 0.0,
+        "waited_by": None,
+        "attempts": 0,
+        "held": 4.568,
     }

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
@@ -72,14 +72,19 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOK_EVERY", 0.01)
 
 
-def a_hold() -> Hold:
-    campaign = CampaignRequest("g", "web01", "r", False, "web01", wait_timeout=30, interval=None, backoff=None)
+def a_hold(holder: str = "web01") -> Hold:
+    campaign = CampaignRequest("g", holder, "r", False, "web01", wait_timeout=30, interval=None, backoff=None)
     settings = Settings(servers=("nats://h",))
     return Hold(
         Request(
             "g", "web01", Owner("r", "web01", "web01"), 30, None, None, settings, lambda _line: None, lambda _line: None
         )
     )
+
+
+def test_a_holder_that_no_entry_could_carry_is_refused_before_anything_is_asked() -> None:
+    with pytest.raises(InvalidValue, match=r"^A holder must be printable and on one line, not 'web\\n01'\.$"):
+        a_hold(holder="web\n01")
 
 
 @pytest.mark.parametrize("orphaned", [True, False])
