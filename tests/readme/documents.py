@@ -21,27 +21,27 @@ SHELLS = ("console", "shell", "sh", "bash")
 
 _ALWAYS_THERE = ("all", "ungrouped", "localhost", "127.0.0.1", "", *HOSTS)
 _INSTALL = ["ansible-galaxy", "collection", "install"]
-# The name with a version perhaps, the tarball wherever it is, or the repository.
+# The name, perhaps with a version; the tarball, in any folder; or the repository.
 _OURS = re.compile(
     r"jetstream\.governor(:\S+)?|(\S*/)?jetstream-governor-[\w.*-]+\.tar\.gz|git\+\S*/jetstream/governor\S*"
 )
 
 
 class Step(NamedTuple):
-    """``run`` raises Failed, or what else comes of it."""
+    """One thing to try. ``run`` raises Failed, or whatever goes wrong in it."""
 
     name: str
     run: Callable[[Playground], object]
 
 
 def is_playbook(data: Any) -> bool:
-    """A list of plays, some of which may be imported."""
+    """Tell whether this is a list of plays, some of which may be imported."""
     keys = ("hosts", "import_playbook", "ansible.builtin.import_playbook")
     return isinstance(data, list) and any(isinstance(item, dict) and any(key in item for key in keys) for item in data)
 
 
 def checks(document: str, blocks: list[Block]) -> list[Step]:
-    """Each playbook of one document in check mode, for a server that has nothing yet; ``document`` is its name."""
+    """List each playbook of one document, to run in check mode on an empty server. ``document`` is its name."""
     return [
         Step(f"{document}:{block.line} --check {_title(data)}", partial(Playground.play, text=block.text, check=True))
         for block in blocks
@@ -50,7 +50,7 @@ def checks(document: str, blocks: list[Block]) -> list[Step]:
 
 
 def steps(document: str, blocks: list[Block]) -> list[Step]:
-    """All that there is to try of one document, in its order."""
+    """List all that there is to try of one document, in its order."""
     found: list[Step] = []
     for block in blocks:
         place = f"{document}:{block.line}"
@@ -62,7 +62,7 @@ def steps(document: str, blocks: list[Block]) -> list[Step]:
 
 
 def groups(blocks: list[Block]) -> set[str]:
-    """The groups that the plays of these blocks speak of."""
+    """Return the groups that the plays of these blocks name."""
     return {group for block in blocks if _is_yaml(block) for group in _groups(block.text)}
 
 
@@ -95,7 +95,7 @@ def _title(playbook: list[dict[str, Any]]) -> str:
 
 
 def _parsed(text: str) -> Any:
-    """The data, or the error."""
+    """Return the data, or the error."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as exc:
@@ -112,14 +112,14 @@ def _command_steps(place: str, text: str) -> Iterator[Step]:
 
 
 def _commands(text: str) -> list[str]:
-    """Those of Ansible. Where there are prompts, the other lines are what the commands print."""
+    """List the commands of Ansible. Where there are prompts, the other lines are what the commands print."""
     lines = [line.strip() for line in text.replace("\\\n", " ").splitlines()]
     prompted = [line[2:].strip() for line in lines if line.startswith("$ ")]
     return [line for line in prompted or lines if line.startswith("ansible-")]
 
 
 def _check_install(words: list[str], _ground: Playground) -> None:
-    """What is installed is this collection: by name, as a file, from its repository, or as requirements say."""
+    """Check that this collection is installed: by name, as a file, from its repository, or as requirements say."""
     rest = words[len(_INSTALL) :]
     if not any(_OURS.fullmatch(word) for word in rest) and "-r" not in rest:
         fail(f"This does not install {COLLECTION}: {' '.join(words)}")

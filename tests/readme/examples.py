@@ -3,8 +3,8 @@
 
 """The examples of the modules, as ``ansible-doc`` tells them of the installed collection.
 
-Those of a module are the tasks of one play on localhost. What they take for granted, and what shall have come of them,
-is in ``prepared.yml``.
+The examples of a module are the tasks of one play on localhost. The tasks that run before them, and those that check
+what came of them, are in ``prepared.yml``.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Block:
 
 
 def blocks(path: Path) -> list[Block]:
-    """All of them in their order. Raises ValueError for one that is not closed."""
+    """Return all of them in their order. Raises ValueError for one that is not closed."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return _directives(lines) if path.suffix == ".rst" else _fenced(path, lines)
 

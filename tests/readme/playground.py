@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the examples are run: a nats-server of their own, six hosts that are this machine, nothing of the user's."""
+"""Where examples run: a nats-server, and six hosts that are this machine. It touches nothing of the user's."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ BOUND = 60.0
 """Seconds for one example."""
 
 _OF_ONE_TO_COME = re.compile(r"\[WARNING\]: There is no governor '[^']+' at .+? may be the one that creates it")
-"""What check mode has to warn of, where all that a play needs is made by its first task."""
+"""The warning of check mode about a governor that the first task of the play would create."""
 
 _GRACE = 10.0
-"""Seconds for ansible-playbook to end its workers, which are out of reach for anybody else."""
+"""Seconds for ansible-playbook to end its workers, which nobody else can reach."""
 
 
 class Failed(Exception):
@@ -54,9 +54,9 @@ class Playground:
         self.server.stop(signal.SIGKILL)
 
     def play(self, text: str, check: bool = False) -> str:
-        """Run a playbook; its output. Raises Failed, also when a play has met no host or Ansible has warned.
+        """Run a playbook, and return its output. Raises Failed, also when a play has no hosts or Ansible has warned.
 
-        In check mode it is run on two of the hosts: nobody acquires a slot there.
+        In check mode it runs on two of the hosts, which is enough where no host acquires a slot.
         """
         self._count += 1
         path = self.folder / f"playbook{self._count}.yml"
@@ -74,7 +74,7 @@ class Playground:
         return output
 
     def run(self, *argv: str) -> str:
-        """Run a command; its output, standard error included. Raises Failed."""
+        """Run a command, and return its output, standard error included. Raises Failed."""
         process = subprocess.Popen(
             argv,
             cwd=self.folder,
@@ -125,7 +125,7 @@ def _inventory(groups: Iterable[str]) -> dict[str, Any]:
 
 
 def _ended(process: subprocess.Popen[str]) -> str:
-    """End it, politely at first; what it has written so far."""
+    """End the process, politely at first, and return what it has written so far."""
     process.terminate()
     try:
         return process.communicate(timeout=_GRACE)[0]

@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    # Whoever ends this, what it has started shall end too.
+    # When this program is ended, what it has started ends too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="readme-") as folder:
-        # Under this name the tests see each other. Ansible does not get to see it: it shall take what is installed.
+        # The tests import each other by this name. Ansible must not see this folder, but only what is installed.
         tree = Path(folder) / "tree"
         collection = tree / "ansible_collections" / "jetstream" / "governor"
         collection.parent.mkdir(parents=True)

@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All steps: those of each document, first in check mode, then the examples of each module, each section on a server of
-its own.
+"""Run all steps: those of each document, first in check mode, and then the examples of each module.
+
+Each document and each module is a section, with a server of its own.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Report:
 
 
 def run(root: Path, folder: Path) -> int:
-    """The exit code."""
+    """Run all sections, and return the exit code."""
     if not os.environ.get("ANSIBLE_COLLECTIONS_PATH"):
         raise SystemExit("ANSIBLE_COLLECTIONS_PATH must say where the collection is installed")
     report = Report()
