@@ -2,11 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JetStream's API over a nats-py connection: one request, one verdict.
+"""Requests to JetStream's API over a nats-py connection. Each returns the server's answer or raises its verdict.
 
 nats-py's own ``JetStreamManager`` is not used because it drops what it does not know: fields of a stream's
 configuration (an update would reset them), the server's clock in ``ts``, non-ASCII headers, and the text of an error
-that has no code of its own. What goes over the wire is documented in NATS's ADR-1 and ADR-31.
+that has no code of its own. The messages are documented in NATS's ADR-1 and ADR-31.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ Json = dict[str, Any]
 _log = logging.getLogger("jetstream.governor")
 _log.addHandler(logging.NullHandler())
 
-# Seconds to go on trying to give a slot back: a single server's machine may take that long to start again.
+# Seconds to go on trying to finish a slot: the machine of a single server may take that long to restart.
 FINISH_PATIENCE = 60.0
 
-# A refused permission is told beside the request, never as its answer: how often to look while waiting for one.
+# Seconds between two looks for a refused permission while a request waits: the server reports it as an error of the
+# connection, never as an answer to the request.
 _LOOK_FOR_REFUSAL = 0.05
 
 
 class _Refusals:
-    """Looks every now and then whether a request was refused, and cancels it then; ``found``: by which error."""
+    """Cancels a request as soon as ``look`` raises PermissionRefused. ``found`` is that error, None before."""
 
     def __init__(self, request: asyncio.Future[Msg], look: Callable[[], None]) -> None:
         self.found: PermissionRefused | None = None
@@ -71,11 +72,15 @@ class _Refusals:
 
 @dataclass(frozen=True)
 class JetStream:
-    """One connection, and how to speak to JetStream over it.
+    """A connection to NATS, and the settings of the requests that are sent to JetStream over it.
 
-    ``domain``: the JetStream domain, None for the one the connection is in. ``timeout``: seconds for one request.
-    ``patience``: seconds to go on asking when no answer came and it is unknown what was done (elections take 4 to 9).
-    ``background``: what goes on when its caller has ended, see ``in_background``.
+    ``domain`` is the JetStream domain, None for the domain that the connection leads to. ``timeout`` is in seconds, for
+    one request. ``patience`` is how many seconds to repeat a request after the first one that got no answer; elections
+    were measured to take 4 to 9. ``background`` are the tasks of ``in_background``.
+
+    Every request has an argument ``what``, which is the beginning of an error's message, such as "Could not create
+    governor 'x'". Every request raises ConnectionClosed when the connection was closed, PermissionRefused when the user
+    lacks the permission, NotSent when the connection is lost, and NoVerdict when no answer comes within ``timeout``.
     """
 
     nc: Client
@@ -87,7 +92,10 @@ class JetStream:
     background: set[asyncio.Future[None]] = field(default_factory=set)
 
     async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
-        """One API request, such as ``STREAM.INFO.GOVERNOR_x``. ``what`` is the beginning of the error's sentence."""
+        """Send one request to the API, such as ``verb`` STREAM.INFO.GOVERNOR_x, and return the answer.
+
+        Raises JetStreamUnavailable when nothing listens there, and otherwise what ``errors.VERDICTS`` says.
+        """
         payload = json.dumps(request).encode() if request is not None else b""
         message = await self._request(self.api_subject(verb), payload, None, what)
         if message is None:
@@ -98,13 +106,14 @@ class JetStream:
         return self._checked(message, what)
 
     def api_subject(self, verb: str) -> str:
-        """The subject of a request."""
+        """Return the subject of an API request, in this domain."""
         return f"$JS.{self.domain}.API.{verb}" if self.domain else f"$JS.API.{verb}"
 
     async def publish(self, subject: str, body: bytes, headers: dict[str, str], *, what: str) -> Json:
-        """Store one message; the acknowledgement has ``stream``, ``seq`` and perhaps ``duplicate``.
+        """Publish one message to a stream, and return the acknowledgement: ``stream``, ``seq``, perhaps ``duplicate``.
 
-        UnknownGovernor: no stream listens on the subject; nothing was stored.
+        Raises UnknownGovernor when no stream listens on the subject: nothing was stored then. Raises otherwise what
+        ``errors.VERDICTS`` says.
         """
         message = await self._request(subject, body, headers, what)
         if message is None:
@@ -112,7 +121,10 @@ class JetStream:
         return self._checked(message, what)
 
     async def call_paged(self, verb: str, key: str, request: Json, *, what: str) -> list[Any]:
-        """All items of a list request, in as few requests as the server's pages allow."""
+        """Return all items of a list, which is ``key`` in each answer, page by page.
+
+        Raises NoVerdict when the items of some leaders are missing in an answer, and otherwise what ``call`` raises.
+        """
         items: list[Any] = []
         while True:
             answer = await self.call(verb, {**request, "offset": len(items)}, what=what)
@@ -124,7 +136,10 @@ class JetStream:
                 return items
 
     async def until_verdict(self, operation: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Repeat what is safe to repeat, for ``patience`` seconds, until the server's verdict on it is known."""
+        """Repeat ``operation``, for ``patience`` seconds at least, until the server's verdict is known.
+
+        See ``Timing.until_verdict``.
+        """
         return await self.timing.until_verdict(operation, self.patience, self.timing.clock() + self.patience)
 
     async def if_permitted(self, reading: Awaitable[Answer]) -> Answer | None:
@@ -136,36 +151,36 @@ class JetStream:
             return None
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Go on with it as long as the connection is not closed, beside all else."""
+        """Run ``work`` in a task of its own, which goes on when its caller has ended."""
         task = asyncio.ensure_future(work)
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
     async def wait_for_background(self, seconds: float) -> None:
-        """Wait, at most so long, until nothing goes on in the background any more."""
+        """Wait until the tasks of ``in_background`` have ended, for ``seconds`` at most."""
         if self.background:
             await asyncio.wait(set(self.background), timeout=seconds)
 
     @property
     def server_version(self) -> tuple[int, int, int]:
-        """Of the server that this connection leads to."""
+        """The version of the server that the connection leads to: (major, minor, patch)."""
         version = self.nc.connected_server_version
         return version.major, version.minor, version.patch
 
     @property
     def server(self) -> str:
-        """Where this connection leads, without credentials, for sentences."""
+        """The host and port of the server that the connection leads to, without credentials, for messages."""
         url = self.nc.connected_url
         return url.netloc.rpartition("@")[2] if url else "no server (disconnected)"
 
     @property
     def location(self) -> str:
-        """Where its streams are, for sentences: the server, and the domain where one was chosen."""
+        """Where the streams are, for messages: the server, and the domain when one was chosen."""
         return f"{self.server} in domain '{self.domain}'" if self.domain else self.server
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None, what: str) -> Msg | None:
-        """The answer, or None when nobody listens on the subject."""
-        # Imported here: Ansible loads this file also where nats-py is missing, to be able to say so.
+        """Send one request and return the answer, or None when nobody listens on the subject."""
+        # Imported here because Ansible loads this file also where nats-py is missing, to be able to say so.
         from nats.errors import Error, NoRespondersError
         from nats.errors import TimeoutError as NoAnswer
 
@@ -193,9 +208,13 @@ class JetStream:
             refusals.stop()
 
     def raise_if_refused(self, subject: str, before: Exception | None, what: str) -> None:
-        """Raises PermissionRefused when the server refused to publish there, later than the error ``before``."""
+        """Raise PermissionRefused when the server has refused to let this user publish to the subject.
+
+        ``before`` is the connection's last error from before that was tried, which is of no account. A refused
+        subscription to the inbox, in which all answers arrive, counts whenever it happened.
+        """
         error = self.nc.last_error
-        # nats-py passes the server's words on in lower case, the subject included.
+        # nats-py passes on the server's words in lower case, the subject included.
         text = str(error or "").lower()
         if "permissions violation" not in text:
             return
@@ -203,7 +222,7 @@ class JetStream:
             raise PermissionRefused(
                 f"{what}: this NATS user may not publish to '{subject}'. Grant the permission to the user."
             )
-        # nats-py subscribes once, with the first request: this refusal holds for all requests that follow, too.
+        # nats-py subscribes once, with the first request: this refusal also holds for all the requests that follow.
         inbox = self.nc.new_inbox().rpartition(".")[0].lower()
         if f'subscription to "{inbox}.' in text:
             raise PermissionRefused(
@@ -226,12 +245,15 @@ class JetStream:
 
 
 def jetstream(nc: Client | JetStream) -> JetStream:
-    """A JetStream as it is; a bare nats-py connection with the defaults."""
+    """Return a JetStream as it is, and a bare nats-py connection as a JetStream with the default settings."""
     return nc if isinstance(nc, JetStream) else JetStream(nc)
 
 
 def check_echo(wanted: Json, echoed: Json, what: str) -> None:
-    """Raises NotApplied. Servers drop in silence what they do not know: what they echo must be what was asked for."""
+    """Check that the configuration in an answer is the one that was asked for, as far as that is not empty.
+
+    Servers drop settings that they do not know, without an error. Raises NotApplied when one is missing or differs.
+    """
     dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
     if dropped:
         raise NotApplied(f"{what}: the server did not apply {', '.join(sorted(dropped))} as asked for.")

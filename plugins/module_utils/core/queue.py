@@ -2,10 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The queue of a governor: a small stream with one pull consumer, in which JetStream queues those who wait.
+"""The queue of a governor: a small stream with one pull consumer, in which waiters have their places.
 
-Whoever frees a slot publishes a *wake-up*. Those who wait have a pull request each with the consumer; the first of them
-gets the wake-up, and tries to enter. A wake-up is a hint, never a grant: the governor's entry alone grants.
+A client that frees a slot sends a *wake-up*, which is a message to this stream. Each waiter has a pull request with the
+consumer; the first of them gets the wake-up, and tries to enter the governor. A wake-up is a hint and grants nothing:
+only an entry in the governor is a slot.
 """
 
 from __future__ import annotations
@@ -21,29 +22,33 @@ from .names import queue_stream_name, queue_subject
 
 CONSUMER = "queue"
 
-# An unused wake-up is of use to those who join at the same moment, and while it is handed on from one who has died.
+# Seconds that an unused wake-up is kept. It is of use to waiters that join at the same moment, and while it is passed
+# on from a waiter that has died.
 _WAKE_UP_LIVES = 10.0
 
-# As many are raised at once, and kept, at most; those who wait notice the rest. Not the governor's limit: others change
-# that without knowing of the queue.
+# The most wake-ups that are sent at once, and kept; waiters notice the slots beyond them by looking. It is not the
+# governor's limit, because other clients change that without knowing of the queue.
 _MOST_WAKE_UPS = 1000
 
-# A try takes milliseconds. Who has not tried by then is taken to be dead, and the next in queue gets the wake-up.
+# Seconds. A try takes milliseconds: a waiter that has not tried by then is taken to be dead, and the next one in the
+# queue gets the wake-up.
 _TRY_WITHIN = 0.5
 
-# More than will ever wait; a queue of the default 512 would send the others away.
+# More than will ever wait. The consumer would drop the pull requests beyond its default of 512.
 _LONGEST_QUEUE = 1_000_000
 
-# From here on consumers let a request go before others in their queue.
+# The first version whose consumers know priorities, which put a pull request before others.
 _KNOWS_PRIORITIES = (2, 12)
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """``waiting``: how many are in the queue. ``delivered``: how many wake-ups it has handed out since it was made.
+    """The state of a queue, in the numbers of its consumer.
 
-    ``ack_pending``: how many have a wake-up and have not told what came of it; ``redelivered``: how many of these were
-    called because another before them did not tell, or could make no use of it.
+    ``waiting`` is the number of waiters in the queue. ``delivered`` is the number of wake-ups that it has handed out
+    since it was made, those that were handed out again included. ``ack_pending`` is the number of waiters that have a
+    wake-up and have not settled it yet; ``redelivered`` is how many of these got it because another waiter before them
+    did not settle it in time, or passed it on.
     """
 
     waiting: int
@@ -53,6 +58,8 @@ class QueueState:
 
 
 class Queue:
+    """The queue of the governor ``name``. An object can be made whether the queue exists or not."""
+
     def __init__(self, name: str, js: JetStream) -> None:
         self.name = name
         self.js = js
@@ -60,7 +67,11 @@ class Queue:
         self._subject = queue_subject(name)
 
     async def state(self) -> QueueState | None:
-        """None: there is no queue. Raises PermissionRefused, and NoVerdict while the consumer has no leader."""
+        """Return the state of the queue, or None when there is no queue.
+
+        Raises PermissionRefused when this user may not read it, and NoVerdict when no answer comes and while the
+        consumer has no leader.
+        """
         try:
             info = await self._ask(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
         except NoQueue:
@@ -73,56 +84,68 @@ class Queue:
         )
 
     async def has_woken(self, count: int) -> bool:
-        """Whether so many, who have just been called, are about to try. No answer in time is a no."""
+        """Return whether at least ``count`` waiters have just been woken and are about to try.
+
+        False also when no answer comes within half a second, or an error.
+        """
         try:
             queue = await asyncio.wait_for(self.state(), _TRY_WITHIN)
         except (GovernorError, asyncio.TimeoutError):
             return False
-        # Those who are called in the place of another may be as dead: nobody gives way to them.
+        # A waiter that got the wake-up of another one may be as dead as that one: nobody gives way to it.
         return queue is not None and queue.ack_pending - queue.redelivered >= count
 
     async def condition(self, replicas: int) -> QueueCondition:
-        """Tell whether it is as ``make`` would make it for so many replicas: "ready", "absent" or "broken"."""
-        stream = await self._seen()
+        """Return "ready" when the queue is as ``make`` would make it for this number of replicas.
+
+        Otherwise "absent" when there is no queue, or none that this user may see, and "broken" when its configuration
+        differs.
+        """
+        stream = await self._stream_info()
         if stream is None:
             return "absent"
         try:
             consumer = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", "Could not read")
         except NoQueue:
             return "broken"
-        as_made = _contains(stream["config"], self._stream(replicas))
-        return "ready" if as_made and _contains(consumer["config"], self._consumer()) else "broken"
+        as_made = _contains(stream["config"], self._stream_config(replicas))
+        return "ready" if as_made and _contains(consumer["config"], self._consumer_config()) else "broken"
 
     async def exists(self) -> bool:
-        """Whether its stream is there."""
-        return await self._seen() is not None
+        """Return whether the stream of the queue exists. False also when this user may not see it."""
+        return await self._stream_info() is not None
 
     async def make(self, replicas: int) -> None:
-        """Create it, or bring it into form; who waits in it stays there. Raises ConfigRefused and others."""
+        """Create the queue, or bring an existing one into form. Waiters keep their places.
+
+        Raises ConfigRefused or AlreadyExists when another kind of stream has its name, NotApplied when the server has
+        stored another configuration, NoQueue when it is deleted meanwhile, and PermissionRefused.
+        """
         what = "Could not make"
-        wanted = self._stream(replicas)
+        wanted = self._stream_config(replicas)
         try:
             info = await self._repeat(f"STREAM.CREATE.{self.stream}", what, wanted)
         except AlreadyExists:
             info = await self._repeat(f"STREAM.UPDATE.{self.stream}", what, wanted)
         check_echo(wanted, info["config"], f"{what} the queue of governor '{self.name}'")
-        consumer = self._consumer()
+        consumer = self._consumer_config()
         request = {"stream_name": self.stream, "config": consumer}
         await self._repeat(f"CONSUMER.CREATE.{self.stream}.{CONSUMER}", what, request)
-        # Not the answer to that: the first one after a restart tells the configuration from before it.
+        # The answer to CONSUMER.CREATE cannot be compared: the first one after a restart of the server has the
+        # configuration from before the restart.
         info = await self._repeat(f"CONSUMER.INFO.{self.stream}.{CONSUMER}", what)
         check_echo(consumer, info["config"], f"{what} the queue of governor '{self.name}'")
 
     async def delete(self) -> None:
-        """Those who wait in it notice, and poll."""
+        """Delete the queue, if there is one. Its waiters notice and go on by polling. Raises PermissionRefused."""
         with contextlib.suppress(NoQueue):
             await self._repeat(f"STREAM.DELETE.{self.stream}", "Could not delete")
 
     async def wake(self, count: int) -> None:
-        """Tell the first ``count`` in the queue that a slot is free.
+        """Send ``count`` wake-ups, 1000 at most: each tells the next waiter in the queue that a slot is free.
 
-        Nobody answers, and no error is raised: a wake-up that is lost, or is refused for want of a permission, is made
-        up for by those who wait (see ``waiting``).
+        Waits for no answer and raises no error. A wake-up that is lost, or that this user may not send, is replaced by
+        the waiters themselves, which look at the governor from time to time (see ``lookout``).
         """
         from nats.errors import Error
 
@@ -130,7 +153,7 @@ class Queue:
             for _each in range(min(count, _MOST_WAKE_UPS)):
                 await self.js.nc.publish(self._subject)
 
-    def _stream(self, replicas: int) -> Json:
+    def _stream_config(self, replicas: int) -> Json:
         return {
             "name": self.stream,
             "description": f"The queue of governor {self.name}",
@@ -144,7 +167,7 @@ class Queue:
             "num_replicas": replicas,
         }
 
-    def _consumer(self) -> Json:
+    def _consumer_config(self) -> Json:
         consumer = {
             "name": CONSUMER,
             "durable_name": CONSUMER,
@@ -158,8 +181,8 @@ class Queue:
             consumer.update(priority_policy="prioritized", priority_groups=[CONSUMER])
         return consumer
 
-    async def _seen(self) -> Json | None:
-        """The stream; None: there is none that this user may see, and so none that it has made."""
+    async def _stream_info(self) -> Json | None:
+        """Return the STREAM.INFO of the queue, or None when there is no queue that this user may see."""
         try:
             return await self._repeat(f"STREAM.INFO.{self.stream}", "Could not read")
         except (NoQueue, PermissionRefused):
