@@ -2,11 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a waiter in the queue makes of its looks at the governor, and when it looks again. Pure.
+"""When a waiter in the queue looks at the governor, and what it does about what it sees. Pure.
 
-Slots that expire, and those that Go clients leave, wake nobody. Where a slot stands empty and nobody in the queue is
-called, a looker sends the wake-up that is missing; when that does not help either, it tries for itself. While others
-enter past the queue, as Go clients do, a looker tries as they do.
+No wake-up is sent for slots that expire, nor for those that Go clients finish. A waiter that sees an empty slot, and
+that nobody in the queue is woken for it, sends the missing wake-up; when that does not help either, it tries itself.
+While other clients enter past the queue, as Go clients do, it tries as they do.
 """
 
 from __future__ import annotations
@@ -17,37 +17,43 @@ from .queue import QueueState
 from .state import State
 from .timing import Timing
 
+# Seconds between two looks.
 _LOOK_EVERY = 5.0
 
-# With more in the queue each looks less often: all of them together look five times a second at most.
+# When more wait in the queue, each looks less often, so that all of them together look five times a second at most.
 _LOOKERS = 25
 
-# The first look tells how long the queue is.
+# Seconds until the first look, which tells how long the queue is.
 _FIRST_LOOK = 1.0
 
-# Slots are handed over in milliseconds: one that is empty in two looks is in nobody's hands.
+# Seconds until an empty slot is looked at again. Slots are handed over in milliseconds: one that is empty in two looks
+# is not on its way to anybody.
 _SECOND_LOOK = 0.25
 
-# Seconds after an entry has expired, for each in the queue: the first to look is enough.
+# Seconds from the expiry of an entry to the next look, for each waiter in the queue. The looks are spread because the
+# first of them is enough.
 _AFTER_EXPIRY = 0.05
 
-# With replicas, a leader that was deposed and does not know it may have refused what its successor took: the waiter has
-# a slot then, and nobody will call it. One more try with the same token tells.
-_MAKE_SURE_AFTER = 10.0
+# Seconds from a refusal to one more try with the same token, in a governor with replicas. A leader that was deposed and
+# does not know it may have refused an entry that its successor stored. The waiter has a slot then, and gets no wake-up.
+_RECHECK_AFTER = 10.0
 
 
 class Advice(Enum):
+    """What a waiter is to do after a look: wait on, send ``Lookout.wake_ups`` wake-ups, or try to enter."""
+
     WAIT = "wait"
     WAKE = "wake"
     TRY = "try"
 
 
 class Lookout:
-    """One waiter's. Times are the clock's; ``queue`` and ``position`` as of the last look, None before the first.
+    """The looks of one waiter: when the next one is, and what to do after it.
 
-    ``position``: its number in the queue, about: 1 is called next. Who was called in vain comes before it again. Where
-    the queue was counted when this one joined it, both are as of then before the first look.
-    ``wake_ups``: how many to send, where that was advised.
+    ``next_look`` is a time of the clock. ``queue`` and ``position`` are as of the last look, and None before the first
+    one, unless ``note_count`` sets them. ``position`` is about the waiter's number in the queue, 1 for the next to be
+    woken; waiters that were woken in vain come before it again. ``wake_ups`` is how many to send after Advice.WAKE.
+    ``subject`` is where the governor is known to listen. ``interval`` is in seconds, None for 5.
     """
 
     def __init__(self, timing: Timing, subject: str, interval: float | None) -> None:
@@ -59,99 +65,108 @@ class Lookout:
         self.subject = subject
         self._interval = interval or _LOOK_EVERY
         self._refused_at: float | None = None
-        self._sure_after = 0.0
+        self._recheck_after = 0.0
         self._last_seq: int | None = None
-        self._past = 0
+        self._entered_past_queue = 0
         self._empty_looks = 0
         self._joined_at = 0.0
         self._looked = False
-        self._blind = 0
+        self._failed_looks = 0
 
     def note_join(self) -> None:
-        """At the end of the queue."""
+        """Note that the waiter has just joined the queue, at its end."""
         self._joined_at, self._looked = self._timing.clock(), False
-        self.position, self._last_seq, self._past, self._empty_looks = None, None, 0, 0
+        self.position, self._last_seq, self._entered_past_queue, self._empty_looks = None, None, 0, 0
         self.next_look = self._timing.clock() + self.jittered(min(_FIRST_LOOK, self._interval))
 
     def note_count(self, queue: QueueState) -> None:
-        """The queue, just after this one has joined it: others have joined it before the first look."""
+        """Note the queue as it was just after the waiter joined it. By the first look, others have joined behind it.
+
+        Does nothing after the first look.
+        """
         if not self._looked:
             self.queue, self.position = queue, max(1, queue.waiting)
 
     def position_in(self, queue: QueueState) -> int | None:
-        """The place, as moved on since the last look; None before the first."""
+        """Return the waiter's number in ``queue``, as moved on since the last look. None when it is not known yet."""
         if self.queue is None or self.position is None:
             return None
         return max(1, min(self.position - (queue.delivered - self.queue.delivered), queue.waiting))
 
     def note_refusal(self) -> None:
-        """A try in which nothing had to be made sure."""
+        """Note that a try was refused just now, other than one that ``advise`` has asked for."""
         self._refused_at = self._timing.clock()
-        self._sure_after = self.jittered(_MAKE_SURE_AFTER)
+        self._recheck_after = self.jittered(_RECHECK_AFTER)
 
     def note_missing_queue(self) -> None:
-        """So nobody waits in it either."""
+        """Note that the governor has no queue: nobody waits in it either."""
         self.queue = None
 
     def note_failed_look(self) -> None:
-        """The governor, or its queue, did not answer: it may have too much to do."""
-        self.next_look = self._timing.clock() + self.jittered(min(_FIRST_LOOK * 2**self._blind, self._regular()))
-        self._blind += 1
+        """Note that a look got no answer. The next one is after 1, 2, 4, ... s: the server may be overloaded."""
+        pause = min(_FIRST_LOOK * 2**self._failed_looks, self._regular_pause())
+        self.next_look = self._timing.clock() + self.jittered(pause)
+        self._failed_looks += 1
 
     def use_shared_look(self, state: State, queue: QueueState, since: float) -> bool:
-        """What another saw at that time; whether that spares this one its first look."""
+        """Use what another waiter has seen at the time ``since`` in place of this waiter's first look.
+
+        Return False, and do nothing, when this waiter has looked already or has joined the queue later than that.
+        """
         if self._looked or since < self._joined_at:
             return False
-        self._see(state, queue)
+        self._record(state, queue)
         self.next_look = since + self._until_next_look(state, queue.waiting, first=True)
         return True
 
     def advise(self, state: State, queue: QueueState) -> Advice:
-        first, self._blind = not self._looked, 0
-        called = queue.delivered - self.queue.delivered if self.queue and self.position else 0
+        """Return what to do about what a look has just seen, and set the time of the next look."""
+        first, self._failed_looks = not self._looked, 0
+        woken = queue.delivered - self.queue.delivered if self.queue and self.position else 0
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
-        self._see(state, queue)
+        self._record(state, queue)
         self.next_look = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
-        if self._others_enter(entered - called, state.config.limit) or state.config.subject != self.subject:
+        if self._others_enter(entered - woken, state.config.limit) or state.config.subject != self.subject:
             return Advice.TRY
         if state.active >= state.config.limit:
             self._empty_looks = 0
-            return self._make_sure(state)
-        # A wake-up that those who do not answer pass on to each other moves the queue too, and fills no slot.
-        moves = entered if queue.redelivered else called
-        return self._empty(state.config.limit - state.active, moves > 0)
+            return self._recheck(state)
+        # A wake-up that is passed on from one dead waiter to the next is delivered again each time, and fills no slot.
+        moves = entered if queue.redelivered else woken
+        return self._advise_on_empty(state.config.limit - state.active, moves > 0)
 
-    def _see(self, state: State, queue: QueueState) -> None:
+    def _record(self, state: State, queue: QueueState) -> None:
         self.position = self.position_in(queue) or max(1, queue.waiting)
         self.queue, self._last_seq, self._looked = queue, state.last_seq, True
 
     def jittered(self, seconds: float) -> float:
-        """From 50 to 150 %."""
+        """Return the duration with random jitter, from 50 to 150 % of it."""
         return seconds * (0.5 + self._timing.random())
 
     @property
     def stretch(self) -> float:
-        """By how much to ask less often because many wait."""
+        """The factor by which each waiter asks less often because many wait; 1 for up to 25."""
         return max(1.0, self.queue.waiting / _LOOKERS) if self.queue else 1.0
 
-    def _regular(self) -> float:
-        """Seconds between two looks."""
+    def _regular_pause(self) -> float:
         return self._interval * self.stretch
 
     def _others_enter(self, more: int, limit: int) -> bool:
-        """Whether others enter than those who are called. ``more``: entered than called since the last look.
+        """Return whether clients enter that were not woken in the queue.
 
-        As many as there are slots may have been called before a look, and have entered after it.
+        ``more`` is by how much the entries since the last look outnumber the wake-ups. Up to ``limit`` waiters may have
+        been woken before that look, and have entered after it.
         """
-        self._past = max(0, self._past + more)
-        if self._past <= limit:
+        self._entered_past_queue = max(0, self._entered_past_queue + more)
+        if self._entered_past_queue <= limit:
             return False
-        self._past = limit
+        self._entered_past_queue = limit
         return True
 
-    def _empty(self, slots: int, moves: bool) -> Advice:
+    def _advise_on_empty(self, slots: int, moves: bool) -> Advice:
+        """Return what to do about empty slots. ``moves`` is whether the queue has moved since the last look."""
         if self._empty_looks and moves:
-            # It was on its way to somebody in the queue.
+            # The slot was on its way to a waiter in the queue.
             self._empty_looks = 0
             return Advice.WAIT
         self._empty_looks += 1
@@ -159,32 +174,33 @@ class Lookout:
         if self._empty_looks == 1:
             return Advice.WAIT
         if self._nobody_answers():
-            # Half a second for each of them would be long: 1, 2, 4, ... more are called, until one answers.
+            # To wait half a second for each of them would take long: wake 1, 2, 4, ... more, until one answers.
             self.wake_ups = 2 ** (self._empty_looks - 2)
             return Advice.WAKE
         self.wake_ups = slots
         return Advice.WAKE if self._empty_looks == 2 else Advice.TRY
 
     def _nobody_answers(self) -> bool:
-        """Whether wake-ups are passed on from one to the next, and there are still some who were not called."""
+        """Return whether wake-ups are passed on from one waiter to the next, and some have not been woken yet."""
         return self.queue is not None and self.queue.redelivered > 0 and self.queue.waiting > 0
 
     def _until_next_look(self, state: State, waiting: int, first: bool) -> float:
-        # Those who join together look together first, and are spread over the interval from then on.
-        regular = self._timing.random() * self._regular() if first else self.jittered(self._regular())
+        # Waiters that join together have their first look together. It spreads them over the interval.
+        pause = self._regular_pause()
+        regular = self._timing.random() * pause if first else self.jittered(pause)
         if not state.config.max_age:
             return regular
         after = _AFTER_EXPIRY * (1 + self._timing.random() * waiting)
-        # Of nobody there, the first to enter.
+        # In an empty governor, the entry that is made next is the first one to expire.
         expires_in = state.config.max_age if state.expires_in is None else state.expires_in
         return min(regular, max(0.0, expires_in) + after)
 
-    def _make_sure(self, state: State) -> Advice:
+    def _recheck(self, state: State) -> Advice:
         if self._refused_at is None or state.config.replicas == 1:
             return Advice.WAIT
-        sure_at = self._refused_at + self._sure_after * self.stretch
-        if self._timing.clock() < sure_at:
-            self.next_look = min(self.next_look, sure_at)
+        recheck_at = self._refused_at + self._recheck_after * self.stretch
+        if self._timing.clock() < recheck_at:
+            self.next_look = min(self.next_look, recheck_at)
             return Advice.WAIT
         self._refused_at = None
         return Advice.TRY
