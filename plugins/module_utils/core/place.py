@@ -20,28 +20,30 @@ from .watch import Watch, current_watch
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-# The request stays in the queue as long as it can be needed: asking again would be joining the queue again, at its end.
+# Seconds until the pull request expires: longer than anybody waits, because a new request is at the end of the queue.
 _KEEP = 30 * 24 * 3600.0
 
-# The server tells those who listen so often that their places are still there; they are lost when nothing was heard for
-# the longer time.
+# Seconds between the heartbeats that the server sends to a place that listens, and seconds without any after which the
+# place is taken to be lost.
 _HEARTBEAT = 4.0
 _SILENCE = 9.0
 
-# Lower goes first. Who was called in vain goes before those who were not called yet.
+# Priorities of pull requests; the lower one goes first. A waiter that was woken in vain goes before those that were not
+# woken yet.
 _FIRST, _NORMAL = 0, 5
 
+# JetStream's acknowledgements of a wake-up: it is done with, it goes to the next waiter, the waiter is about to try.
 _ACK, _NAK, _WORKING = b"+ACK", b"-NAK", b"+WPI"
 
 
 class Place:
-    """Made by ``join``. Of use to one waiter, until ``leave``."""
+    """A place of one waiter in the queue, from ``join`` to ``leave``. It cannot be used again after that."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._js = queue.js
         self._arrived: deque[Msg] = deque()
-        self._something = asyncio.Event()
+        self._news = asyncio.Event()
         self._wake_up: Msg | None = None
         self._inbox = self._js.nc.new_inbox()
         self._heard = 0.0
@@ -49,9 +51,9 @@ class Place:
         self._refusal: Exception | None = None
 
     async def join(self) -> None:
-        """Go to the end of the queue. Whether there is one shows when waiting.
+        """Join the queue, at its end. Raises PlaceLost when the connection is lost.
 
-        Raises PlaceLost without a connection.
+        That there is no queue, or that this user may not join it, is raised by ``wait``.
         """
         from nats.errors import Error
 
@@ -68,10 +70,10 @@ class Place:
             raise
 
     async def wait(self, seconds: float) -> bool:
-        """Wait so many seconds for a wake-up; whether one came.
+        """Wait for a wake-up, for ``seconds`` at most, and return whether one came.
 
-        Raises PlaceLost when there is no queue, when it is gone, and when nothing was heard of it for too long;
-        PermissionRefused when this user may not wait in it.
+        Raises PlaceLost when there is no queue, when the place is lost, and when no heartbeat has come for 9 s. Raises
+        PermissionRefused when this user may not join the queue.
         """
         clock = self._js.timing.clock
         deadline = clock() + seconds
@@ -88,29 +90,36 @@ class Place:
                 return False
             timer = asyncio.ensure_future(self._js.timing.sleep(left))
             try:
-                await self._something_or(timer)
+                await self._news_or(timer)
             finally:
                 timer.cancel()
 
     async def wait_until(self, other: asyncio.Future[Any]) -> bool:
-        """Wait for a wake-up until the other is done; whether one came. Raises PlaceLost as ``wait`` does."""
+        """Wait for a wake-up until ``other`` is done, and return whether one came.
+
+        Raises PlaceLost when there is no queue, and when the place is lost.
+        """
         while not self._woken():
             if other.done():
                 return False
-            await self._something_or(other)
+            await self._news_or(other)
         return True
 
     async def requeue(self) -> None:
-        """After a wake-up that was none: stay in the queue, before those who were not called yet if the server can.
+        """Go to the front of the queue after a wake-up that led to no slot. Without a wake-up, keep the place.
 
-        Raises PlaceLost without a connection.
+        Before nats-server 2.12, which has no priorities, go to the end of the queue. Raises PlaceLost when the
+        connection is lost.
         """
         if self._wake_up is not None:
             await self._settle(_ACK)
             await self._pull(_FIRST)
 
     async def leave(self, used: bool) -> None:
-        """``used``: the slot was entered. A wake-up that was not used goes on to the next in queue at once."""
+        """Leave the queue. ``used`` is whether the waiter has entered the governor.
+
+        A wake-up that was not used is passed on to the next waiter at once.
+        """
         from nats.errors import Error
 
         with contextlib.suppress(Error):
@@ -125,15 +134,15 @@ class Place:
             await self._settle(_NAK)
 
     async def listen(self) -> None:
-        """From now on, to whether the queue is still there. Raises PlaceLost without a connection.
+        """Listen for heartbeats from now on. Raises PlaceLost when the connection is lost.
 
-        What was asked for is not changed by the server: this is a second place, at the end of the queue.
+        A pull request cannot be changed, so a second one is added, at the end of the queue.
         """
         await self._pull(_NORMAL)
 
     def notify_loss(self) -> None:
-        """Whoever waits for a wake-up here: the place is gone."""
-        self._something.set()
+        """Have the waiter notice at once that its watch has ended: ``wait`` and ``wait_until`` raise PlaceLost."""
+        self._news.set()
 
     async def _pull(self, priority: int) -> None:
         from nats.errors import Error
@@ -142,7 +151,7 @@ class Place:
             "batch": 1,
             "expires": round(_KEEP * 1e9),
             "idle_heartbeat": round(_HEARTBEAT * 1e9) if self._watch.listens(self) else 0,
-            # Servers that know no priorities pass over these.
+            # Servers that do not know priorities ignore these two.
             "group": CONSUMER,
             "priority": priority,
         }
@@ -169,9 +178,9 @@ class Place:
         from nats.errors import Error
 
         self._arrived.append(message)
-        self._something.set()
+        self._news.set()
         if message.reply:
-            # A wake-up: the time for the try begins anew. Of the first one, much went by on the way to who is far away.
+            # A wake-up. Have the half second for the try begin anew: a distant waiter has lost much of it on the way.
             with contextlib.suppress(Error):
                 await self._js.nc.publish(message.reply, _WORKING)
 
@@ -181,14 +190,17 @@ class Place:
             self._wake_up = message
             return True
         if status != "100":
-            # 503: nobody has this queue; 409: it was deleted, or its leader changes; 408: the request was too old.
+            # 503: there is no such queue; 409: it was deleted, or its leader changes; 408: the request has expired.
             self._watch.end()
             raise PlaceLost(f"The queue of governor '{self._queue.name}' is not there (status {status}).")
         self._heard = self._js.timing.clock()
         return False
 
     async def _settle(self, verdict: bytes) -> None:
-        """Of a wake-up; when the server does not hear of it, it will call the next in queue all the same."""
+        """Send the server the verdict on the wake-up in hand, if there is one, and no error when that fails.
+
+        A wake-up that the server hears nothing of goes to the next waiter half a second later.
+        """
         from nats.errors import Error
 
         wake_up, self._wake_up = self._wake_up, None
@@ -196,11 +208,11 @@ class Place:
             with contextlib.suppress(Error):
                 await self._js.nc.publish(wake_up.reply, verdict)
 
-    async def _something_or(self, other: asyncio.Future[Any]) -> None:
-        """Wait for something to arrive, at most until the other is done."""
-        self._something.clear()
-        arrival = asyncio.ensure_future(self._something.wait())
+    async def _news_or(self, other: asyncio.Future[Any]) -> None:
+        """Wait until a message arrives or the place is lost, at most until ``other`` is done."""
+        self._news.clear()
+        news = asyncio.ensure_future(self._news.wait())
         try:
-            await asyncio.wait((arrival, other), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((news, other), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            arrival.cancel()
+            news.cancel()

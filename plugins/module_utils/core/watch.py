@@ -2,11 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What those that wait in a queue over one connection do for each other: a long queue is work for the server.
+"""What the waiters of one queue over one connection share, so that a long queue is less work for the server.
 
-When a queue, its leader or the connection goes, all places that were had over the connection are gone: it is enough
-that a few of them have the server tell whether it is still there, for each of whom it goes through the queue every few
-seconds. And where many join together, not all of them need to ask how long the queue is.
+When a queue, its leader or the connection is lost, all places that were joined over the connection are lost. So it is
+enough that a few of them ask for heartbeats: for each of these the server goes through the whole queue every few
+seconds. And when many waiters join together, one look at the length of the queue serves them all.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from .place import Place
     from .state import State
 
-# The first to come listen. When all of them have gone, another does in their stead.
+# So many places listen for heartbeats, those that joined first. When all of them have left, another one listens.
 _LISTENERS = 5
 
 
 class Watch:
-    """The places in one queue over one connection; ``ended`` once they are gone.
+    """The places in one queue that were joined over one connection.
 
-    ``last_look``: what one of them saw last of the governor and the queue, and when; None before the first look.
+    ``ended`` says that all of them are lost. ``last_look`` is what one of the waiters saw last: the state of the
+    governor, that of the queue, and the time of the look by the clock; None before the first look.
     """
 
     def __init__(self) -> None:
@@ -38,13 +39,18 @@ class Watch:
         self._listens: dict[Place, bool] = {}
 
     def join(self, place: Place) -> None:
+        """Add a place, and decide whether it listens."""
         self._listens[place] = sum(self._listens.values()) < _LISTENERS
 
     def listens(self, place: Place) -> bool:
+        """Return whether the place listens for heartbeats, which tell that the queue is still there."""
         return self._listens[place]
 
     def leave(self, place: Place) -> Place | None:
-        """Who is to listen from now on, in the stead of the one that leaves: the newest, which stays the longest."""
+        """Remove a place, and return the place that is to listen from now on instead of it.
+
+        None when enough others listen. Otherwise it is the newest place, which is likely to stay the longest.
+        """
         listened = self._listens.pop(place, False)
         if self.ended or not listened or not self._listens or any(self._listens.values()):
             return None
@@ -53,7 +59,7 @@ class Watch:
         return newest
 
     def end(self) -> None:
-        """One place is gone, and so are the others."""
+        """Note that the places are lost, and notify each of them."""
         self.ended = True
         for place in self._listens:
             place.notify_loss()
@@ -63,7 +69,7 @@ _watches: WeakKeyDictionary[Client, dict[tuple[str | None, str], Watch]] = WeakK
 
 
 def current_watch(queue: Queue) -> Watch:
-    """That of the places in this queue which are not gone."""
+    """Return the watch of this queue over its connection. A new one is made after the last one has ended."""
     watches = _watches.setdefault(queue.js.nc, {})
     key = queue.js.domain, queue.name
     if key not in watches or watches[key].ended:
