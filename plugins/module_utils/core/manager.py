@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Create, load, change, watch and remove governors."""
+"""Create, load, change, inspect and delete governors."""
 
 from __future__ import annotations
 
@@ -36,23 +36,29 @@ from .state import State
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-# Sequences of a new governor start at the clock's microseconds, from here on: none is ever used twice. Older servers
-# lose the entries of such a stream when they start again and its first one is still there (nats-server#6753).
+# The first version on which the sequences of a new governor start at the clock's microseconds, so that none is ever
+# used twice. Older servers lose the entries of such a stream when they restart and its first one is still there
+# (nats-server#6753).
 _STARTS_ANYWHERE = (2, 11, 2)
 
-# Seconds to wait for who may listen on a subject already; whoever does answers in milliseconds.
+# Seconds to wait for the answer of another stream on a subject. A stream that listens there answers in milliseconds.
 _LISTEN = 1.0
 
-# Whoever changes the same governor at the same time has read it before or reads it again.
+# How often to update a governor that others change at the same time, and the longest pause, in seconds, before that.
 _ROUNDS = 5
 _PAUSE = 0.2
 
 
 class Manager:
-    """One governor that exists. ``state`` is as of the last request; ``changes`` what ``ensure`` or a setter did last,
-    and ``before`` what it was found as then (None: it was made); ``queue_condition`` as of then.
+    """A governor that exists, to look at, change and delete.
 
-    Everywhere, ``nc`` is a nats-py connection, or a JetStream where domain, timeouts or logger are to differ.
+    ``state`` is as of the last request. ``changes`` are those that made or changed the governor last; ``before`` is the
+    configuration that ``reconcile`` found, None when it created the governor. ``queue_condition`` is as of the last
+    look at the queue, "unknown" before. Durations are in seconds.
+
+    Everywhere, ``nc`` is a nats-py connection, or a JetStream for another domain, other timeouts or another logger.
+    ``look_at_queue`` asks for the condition of the queue, which takes two requests more. All methods raise what the
+    requests of ``JetStream`` raise.
     """
 
     def __init__(
@@ -66,11 +72,14 @@ class Manager:
         self.stack = Stack(state.config.name, js)
         self.queue = self.stack.queue
 
-    # -- getting one
+    # -- find or make a governor
 
     @classmethod
     async def load(cls, name: str, nc: Client | JetStream, look_at_queue: bool = False) -> Manager:
-        """Raises UnknownGovernor when it does not exist, NotAGovernor when something else has the name."""
+        """Load a governor.
+
+        Raises UnknownGovernor when it does not exist, and NotAGovernor when another kind of stream has its name.
+        """
         js = jetstream(nc)
         manager = cls(js, await js.until_verdict(Stack(name, js).state))
         if look_at_queue:
@@ -79,7 +88,7 @@ class Manager:
 
     @classmethod
     async def find(cls, name: str, nc: Client | JetStream, look_at_queue: bool = False) -> Manager | None:
-        """Like ``load``, but None when it does not exist."""
+        """Load a governor, as ``load`` does, or return None when it does not exist."""
         try:
             return await cls.load(name, nc, look_at_queue)
         except UnknownGovernor:
@@ -89,10 +98,10 @@ class Manager:
     async def create(
         cls, name: str, nc: Client | JetStream, *, limit: int, max_age: float, force: bool = False, **rest: Any
     ) -> Manager:
-        """A new governor; AlreadyExists when one of that name has another configuration.
+        """Create a governor. Load it when it exists with the same configuration.
 
-        ``max_age`` in seconds, 0 for never; ``rest`` is ``replicas``, ``subject``, ``description`` and ``queue``;
-        ``force`` as in ``hazards.check_change``.
+        ``max_age`` is in seconds, 0 for never. ``rest`` is ``replicas``, ``subject``, ``description`` and ``queue``.
+        Raises AlreadyExists when it has another configuration, InvalidValue, and what ``apply`` raises.
         """
         js = jetstream(nc)
         plan = plan_change(name, None, Desired(limit=limit, max_age=max_age, **rest), js.location)
@@ -106,10 +115,10 @@ class Manager:
 
     @classmethod
     async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
-        """Create the governor, or change of it what is given. ``limit`` 0 only loads it: UnknownGovernor when absent.
+        """Create the governor, or change the settings that are given and differ. With ``limit`` 0, only load it.
 
-        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``queue``: what is not given stays as it
-        is.
+        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``queue``. A setting that is not given
+        stays as it is. Raises what ``reconcile`` raises, or ``load``.
         """
         if limit == 0:
             return await cls.load(name, nc)
@@ -117,27 +126,28 @@ class Manager:
 
     @classmethod
     async def reconcile(cls, name: str, js: JetStream, desired: Desired, force: bool = False) -> Manager:
-        """The governor as desired, also while others change it. Raises what ``apply`` raises.
+        """Create or change a governor until it is as desired, also while others change it, and return it.
 
-        JetStream has no "change it if it is still what I have read": so it is read again until it is as desired.
+        JetStream cannot make an update depend on what was read before, so the governor is read again after each one.
+        Raises ConfigRefused when it is still not as desired after 5 updates, InvalidValue, and what ``apply`` raises.
         """
-        begun: Plan | None = None
+        first: Plan | None = None
         lost: GovernorError | None = None
         for _each in range(_ROUNDS):
-            current, plan = await cls._planned(name, js, desired)
-            if begun is not None and plan.changes:
-                # Two who want different things would take turns for ever, if each began before the other was done.
+            current, plan = await cls._plan(name, js, desired)
+            if first is not None and plan.changes:
+                # Two callers that want different settings would go on in turns, if they updated at the same pace.
                 await js.timing.sleep(js.timing.random() * _PAUSE)
-                current, plan = await cls._planned(name, js, desired)
+                current, plan = await cls._plan(name, js, desired)
             if current is not None and not plan.changes:
-                current.before, current.changes = (begun.before, begun.changes) if begun else (current.config, ())
+                current.before, current.changes = (first.before, first.changes) if first else (current.config, ())
                 return current
-            begun = begun or plan
+            first = first or plan
             try:
                 await cls.apply(plan, js, current, force)
                 lost = None
             except (AlreadyExists, NotApplied, NoQueue, UnknownGovernor) as exc:
-                # It was made, changed or deleted meanwhile, or its queue was.
+                # The governor or its queue was created, changed or deleted by somebody else meanwhile.
                 lost = exc
         raise lost or ConfigRefused(
             f"Governor '{name}' did not keep its {', '.join(change.option for change in plan.changes)}: somebody else "
@@ -145,16 +155,18 @@ class Manager:
         )
 
     @classmethod
-    async def _planned(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
+    async def _plan(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
         current = await cls.find(name, js, look_at_queue=True)
         return current, plan_change(name, current.config if current else None, desired, js.location)
 
     @classmethod
     async def apply(cls, plan: Plan, js: JetStream, current: Manager | None = None, force: bool = False) -> Manager:
-        """Carry a plan out. ``current`` is the governor that it was made for, None for a creation.
+        """Carry out a plan, and return the governor. ``current`` is the one that was planned for, None to create it.
 
-        Raises what ``check_change`` raises; ConfigRefused also when the server did not take all of it, SubjectTaken
-        when the subject leads to a stream of another JetStream domain, too.
+        Raises what ``check_change`` raises, of which ``force`` allows a part. Raises ConfigRefused when the server
+        refuses the configuration, NotApplied when it has stored another one, AlreadyExists and UnknownGovernor when
+        somebody else has created or deleted the governor, and SubjectTaken when the subject leads to another stream,
+        also one of another JetStream domain.
         """
         if current is not None and not plan.changes:
             return cls(js, current.state, (), current.queue_condition)
@@ -170,83 +182,94 @@ class Manager:
         info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
         check_echo(wanted, info["config"], what)
         applied = cls(js, State.from_info(info), plan.changes, plan.after.queue)
-        await (applied._follow(plan.before) if plan.before else applied._begin())
+        await (applied._adjust_queue(plan.before) if plan.before else applied._make_first_queue())
         return applied
 
-    async def _begin(self) -> None:
-        """Make the queue of a new governor."""
+    async def _make_first_queue(self) -> None:
         try:
             if self.queue_condition == "ready":
                 await self.queue.make(self.replicas)
         except GovernorError as exc:
-            # Who says nothing of a queue leaves it as it is: the next one to declare it would not make it.
+            # A caller that does not ask for a queue leaves it as it is, so the next one would not make it by itself.
             more = f"Governor '{self.name}' was created, but has no queue: 'queue: true' gives it one."
             raise type(exc)(f"{exc} {more}", **exc.facts) from exc
 
-    async def _follow(self, before: GovernorConfig) -> None:
-        """Bring the queue after what the governor has become."""
+    async def _adjust_queue(self, before: GovernorConfig) -> None:
+        """Make or delete the queue as the change of the governor asks for, and wake waiters for added slots."""
         if self.queue_condition == "ready":
             await self.queue.make(self.replicas)
         elif self.queue_condition == "absent" and before.queue != "absent":
             await self.queue.delete()
         await self.queue.wake(self.limit - before.limit)
 
-    # -- what it is
+    # -- its settings
 
     @property
     def config(self) -> GovernorConfig:
+        """The settings as of the last request, with the condition of the queue."""
         return replace(self.state.config, queue=self.queue_condition)
 
     @property
     def name(self) -> str:
+        """The name of the governor."""
         return self.config.name
 
     @property
     def stream(self) -> str:
+        """The name of the governor's stream."""
         return stream_name(self.name)
 
     @property
     def limit(self) -> int:
+        """The number of slots."""
         return self.config.limit
 
     @property
     def max_age(self) -> float:
-        """Seconds; 0 for never."""
+        """The seconds after which an entry expires, 0 for never."""
         return self.config.max_age
 
     @property
     def replicas(self) -> int:
+        """The number of servers that store the governor."""
         return self.config.replicas
 
     @property
     def subject(self) -> str:
+        """The subject to which entries are published."""
         return self.config.subject
 
     @property
     def connection(self) -> Client:
+        """The nats-py connection."""
         return self.js.nc
 
-    # -- changing it: effective at once, entries are kept, errors are raised
+    # -- change one setting: effective at once; entries are kept; errors are those of ``apply``
 
     async def set_limit(self, limit: int, force: bool = False) -> None:
+        """Set the number of slots, and wake waiters in the queue for added ones."""
         await self._change(Desired(limit=limit), force)
 
     async def set_max_age(self, max_age: float) -> None:
+        """Set the seconds after which an entry expires, 0 for never. It also holds for the present entries."""
         await self._change(Desired(max_age=max_age))
 
     async def set_subject(self, subject: str) -> None:
+        """Set the subject to which entries are published."""
         await self._change(Desired(subject=subject))
 
     async def set_replicas(self, replicas: int) -> None:
+        """Set the number of servers that store the governor, 1 to 5."""
         await self._change(Desired(replicas=replicas))
 
     # -- its entries
 
     async def active(self) -> int:
+        """Return the number of entries."""
         return (await self.refresh()).active
 
     async def last_active(self) -> datetime | None:
-        """When somebody last entered, by the server's clock; None when nobody ever did."""
+        """Return the server's time of the last entry that was ever made, or None when there was none."""
         return (await self.refresh()).last_active
 
     async def entries(self) -> list[Entry]:
@@ -258,14 +281,14 @@ class Manager:
         removed = await self.stack.delete(seq, lambda _entry: None)
         if removed is None:
             raise EntryGone(f"Governor '{self.name}' has no entry {seq}.")
-        return removed.holder
+        return deleted.holder
 
     async def reset(self) -> int:
         """Remove all entries that there are now; how many they were."""
         return await self.stack.purge()
 
     async def delete(self, force: bool = False) -> None:
-        """Remove the governor itself, and its queue. Raises what ``check_deletion`` raises."""
+        """Delete the governor and its queue. Raises InUse while it has entries, unless forced."""
         await self.refresh()
         self.check_deletion(force)
         try:
@@ -278,7 +301,7 @@ class Manager:
             await self.queue.delete()
 
     def check_deletion(self, force: bool = False) -> None:
-        """Raises InUse while there are active entries, unless forced."""
+        """Raise InUse when ``state`` has entries, unless forced."""
         if self.state.active and not force:
             raise InUse(
                 f"Governor '{self.name}' has {self.state.active} active entries; their holders would go on without a "
@@ -292,7 +315,7 @@ class Manager:
 
     @property
     def hazards(self) -> list[str]:
-        """What is unsafe about it on this server, in sentences."""
+        """What is unsafe about the governor on its server, as a list of sentences."""
         return hazards(self.state.config, self.state.stream, self.js.server_version)
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
@@ -303,16 +326,17 @@ class Manager:
 
 
 async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
-    """The names of all governors, sorted; or of those of one collective, as Choria lists them."""
+    """Return the names of all governors, sorted, or of those in one collective, as Choria lists them."""
     return [manager.name for manager in await load_governors(nc, collective)]
 
 
 async def load_governors(
     nc: Client | JetStream, collective: str | None = None, look_at_queue: bool = False
 ) -> list[Manager]:
-    """All governors, or those of one collective, by name. Streams that only look like governors are left out.
+    """Load all governors, or those in one collective, sorted by name.
 
-    ``look_at_queue`` tells of each whether it has a queue, not whether that is in order.
+    Streams that have such a name and do not behave as governors are left out. With ``look_at_queue``, the queues are
+    "ready" or "absent"; one that is broken also counts as "ready".
     """
     js = jetstream(nc)
     request: dict[str, Any] = {"subject": collective_subjects(collective)} if collective else {}
@@ -328,13 +352,13 @@ async def load_governors(
 
 
 async def _only_one_listens(js: JetStream, subject: str, what: str) -> None:
-    """Raises SubjectTaken when a stream of another JetStream domain listens there: each entry would be in both.
+    """Raise SubjectTaken when a stream of another JetStream domain listens on the subject: each entry would be in both.
 
-    Whoever listens in this domain is told by the server when the stream is made.
+    Streams of this domain do not count: the server refuses a subject that one of them has.
     """
     asking = replace(js, timeout=min(js.timeout, _LISTEN))
     try:
-        # No stream has that name, so that nothing is stored.
+        # No stream has the name that is expected, so nothing is stored.
         await asking.publish(subject, b"", {"Nats-Expected-Stream": "none"}, what=what)
     except (UnknownGovernor, PermissionRefused, NoVerdict) as exc:
         js.logger.debug("%s", exc)
