@@ -20,7 +20,6 @@ from ..module_utils.campaign_options import campaign_options, parse_campaign
 from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
-from ..module_utils.core.names import Owner, check_name
 from ..module_utils.governors import TO_COME
 from ..module_utils.settings import Settings, redact, resolve
 from ..plugin_utils.hold import Hold, HoldRequest
@@ -163,16 +162,10 @@ class ActionModule(ActionBase):
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
         settings = resolve(plain, self._environment())
         require_here(settings)
-        holder = plain["holder"] or str(known["inventory_hostname"])
-        run, host = run_and_host(self._task, known, plain["run_id"])
-        governor = check_name(plain["governor"])
-        return Request(
-            governor=governor,
-            holder=holder,
-            owner=Owner.of(run, holder, host),
-            wait_timeout=wait_seconds(plain["wait_timeout"]),
-            interval=interval_seconds(plain["interval"]),
-            backoff=backoff_policy(plain["backoff"]),
+        plain["holder"] = plain["holder"] or str(known["inventory_hostname"])
+        campaign = parse_campaign(plain, *run_and_host(self._task, known, plain["run_id"]))
+        return HoldRequest(
+            campaign=campaign,
             settings=settings,
             tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,

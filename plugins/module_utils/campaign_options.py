@@ -15,7 +15,7 @@ from typing import Any
 
 from .core.durations import parse_duration, parse_wait
 from .core.errors import InvalidValue
-from .core.names import check_name, check_run_id, owner_of
+from .core.names import Owner, check_name, check_run_id
 
 # A waiter that asks more often than this burdens the server for nothing.
 _SHORTEST_INTERVAL = 0.01
@@ -52,9 +52,9 @@ class CampaignRequest:
     backoff: str | Sequence[int] | None
 
     @property
-    def owner(self) -> str:
-        """Return the owner as an entry carries it. Raises InvalidValue for a holder or host that cannot be one."""
-        return owner_of(self.run_id, self.holder, self.host)
+    def owner(self) -> Owner:
+        """The owner of the slot. Raises InvalidValue for a holder or host that cannot be a part of one."""
+        return Owner.of(self.run_id, self.holder, self.host)
 
 
 def parse_campaign(params: Mapping[str, Any], run_id: str, host: str) -> CampaignRequest:

@@ -18,7 +18,7 @@ from .core.jetstream import JetStream
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
 from .core.stack import Stack
-from .results import entry_result, governor_result, governor_to_come
+from .results import Result, entry_result, governor_result, governor_to_come
 
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]

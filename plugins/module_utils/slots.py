@@ -16,7 +16,7 @@ from .core.campaign import Governor
 from .core.entry import Entry
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
-from .core.names import Owner, check_name, check_run_id, stream_name, whose
+from .core.names import whose
 from .core.stack import must_be
 from .core.state import State
 from .governors import load_foretold
@@ -46,10 +46,6 @@ class SlotRequest:
     play: Play | None
     check_mode: bool
     warn: Callable[[str], None]
-
-    @property
-    def owner(self) -> Owner:
-        return Owner.of(self.run_id, self.holder, self.host)
 
 
 @dataclass(frozen=True)
@@ -92,10 +88,9 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     campaign = request.campaign
     manager = await load_foretold(campaign.governor, js, request.check_mode, request.warn)
     if manager is None:
-        return _acquired(request, None, None, changed=True)
-    mine = (
-        None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owned_by == request.owner)
-    )
+        return _acquired(campaign, None, None, changed=True)
+    owner = campaign.owner
+    mine = None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owned_by == owner)
     if mine is not None:
         return _acquired(campaign, manager.state, mine, changed=False)
     _guard(request, manager.limit)
@@ -103,7 +98,7 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
         return _predicted(request, manager.state)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     try:
-        slot = await governor.start(request.holder, owner=str(request.owner), timeout=request.wait_timeout)
+        slot = await governor.start(campaign.holder, owner=str(owner), timeout=campaign.wait_timeout)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()
@@ -146,7 +141,7 @@ async def _remove(
         unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
         return {**unchanged, "acquired": False, done: [], "active": 0, "limit": None}
     now, stack = manager.state.now, manager.stack
-    check = must_be(request.governor, wanted.fits, str(wanted))
+    check = must_be(governor, wanted.fits, str(wanted))
     if request.seq is None:
         entries = await stack.entries()
         doomed = [entry for entry in entries if wanted.fits(entry)]

@@ -22,7 +22,6 @@ from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
-from ..module_utils.core.names import Owner
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
@@ -52,12 +51,7 @@ class HoldRequest:
     keeps. ``one_only``: an owner whose run and host hold a slot already does not get another.
     """
 
-    governor: str
-    holder: str
-    owner: Owner
-    wait_timeout: float | None
-    interval: float | None
-    backoff: Any
+    campaign: CampaignRequest
     settings: Settings
     tell: Callable[[str], None]
     tell_more: Callable[[str], None]
@@ -147,19 +141,19 @@ class Hold:
         async with connected(request.settings) as js:
             if await self._go_on(js):
                 return
-            progress = Progress(request.governor, request.holder, request.tell)
+            progress = Progress(campaign.governor, campaign.holder, request.tell)
             try:
                 slot = await Governor(
                     campaign.governor,
                     js,
-                    interval=request.interval,
-                    backoff=request.backoff,
+                    interval=campaign.interval,
+                    backoff=campaign.backoff,
                     on_wait=progress.tell,
                 ).start(
-                    request.holder,
-                    owner=str(request.owner),
-                    timeout=request.wait_timeout,
-                    admit=functools.partial(refuse_second, owner=request.owner) if request.one_only else None,
+                    campaign.holder,
+                    owner=str(self._owner),
+                    timeout=campaign.wait_timeout,
+                    admit=functools.partial(refuse_second, owner=self._owner) if request.one_only else None,
                 )
             except UnknownGovernor:
                 # It knows which governors there are instead.

@@ -273,18 +273,18 @@ class Manager:
         return (await self.refresh()).last_active
 
     async def entries(self) -> list[Entry]:
-        """All entries, oldest first."""
+        """Return all entries, oldest first."""
         return await self.stack.entries()
 
     async def evict(self, seq: int) -> str:
-        """Remove an entry, whoever owns it; the holder's name that was on it. Raises EntryGone."""
-        removed = await self.stack.delete(seq, lambda _entry: None)
-        if removed is None:
+        """Delete an entry, whoever owns it, and return its holder. Raises EntryGone when there is none."""
+        deleted = await self.stack.delete(seq, lambda _entry: None)
+        if deleted is None:
             raise EntryGone(f"Governor '{self.name}' has no entry {seq}.")
         return deleted.holder
 
     async def reset(self) -> int:
-        """Remove all entries that there are now; how many they were."""
+        """Delete all entries that there are now, and return their number."""
         return await self.stack.purge()
 
     async def delete(self, force: bool = False) -> None:
@@ -309,7 +309,7 @@ class Manager:
             )
 
     async def refresh(self) -> State:
-        """Read ``state`` again, and return it."""
+        """Read the state again, and return it."""
         self.state = await self.js.until_verdict(self.stack.state)
         return self.state
 

@@ -140,42 +140,6 @@ def test_a_request_with_everything() -> None:
     )
 
 
-def test_the_owner_is_the_host_of_the_run() -> None:
-    assert str(REQUEST.owner) == "r/web01/web01"
-    assert str(replace(REQUEST, host="", holder="deploy of shop").owner) == "r//deploy of shop"
-    with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
-        str(replace(REQUEST, holder="").owner)
-
-
-@pytest.mark.parametrize(
-    ("given", "backoff"),
-    [(None, None), ([], None), (["TwentySec"], "TwentySec"), (["500"], [500]), (["1", "20"], [1, 20])],
-)
-def test_backoff(given: Any, backoff: Any) -> None:
-    assert request_of(backoff=given).backoff == backoff
-
-
-@pytest.mark.parametrize("given", [["500", "FiveSec"], ["1", "-2"], ["0.5", "1"], ["1", "\u00b2"]])
-def test_what_is_no_backoff(given: list[str]) -> None:
-    assert refusal_of(backoff=given) == (
-        f"backoff must be the name of a policy or a list of milliseconds, not {', '.join(given)}."
-    )
-
-
-@pytest.mark.parametrize("given", ["0", "9ms", "0.001"])
-def test_an_interval_that_burdens_the_server(given: str) -> None:
-    assert refusal_of(interval=given) == f"interval must be at least 10 ms, not {given!r}."
-
-
-def test_a_wait_without_an_end() -> None:
-    assert request_of(wait_timeout="forever").wait_timeout is None
-
-
-@pytest.mark.parametrize("option", ["wait_timeout", "interval"])
-def test_a_wrong_duration_is_named(option: str) -> None:
-    assert refusal_of(**{option: "soon"}).startswith(f"{option} must be a number of seconds or a duration like ")
-
-
 @pytest.mark.parametrize("seq", [0, -1])
 def test_a_wrong_sequence(seq: int) -> None:
     with pytest.raises(InvalidValue) as caught:
@@ -217,12 +181,13 @@ def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_slot_that_another_host_holds_under_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shared holder is no shared slot: the cap would not hold."""
-    shop = replace(REQUEST, holder="deploy of shop")
+    shop = replace(CAMPAIGN, holder="deploy of shop")
+    request, of_the_whole_run = replace(REQUEST, campaign=shop), replace(REQUEST, campaign=replace(shop, host=""))
     theirs = replace(an_entry(3, shop.holder, 9), owner=str(replace(shop, host="web02").owner))
     mine = replace(an_entry(4, shop.holder, 5), owner=str(shop.owner))
-    assert acquired(monkeypatch, shop, theirs)["changed"] is True
-    assert acquired(monkeypatch, shop, theirs, mine)["slot"]["seq"] == 4
-    assert acquired(monkeypatch, replace(shop, host=""), theirs, mine)["changed"] is True
+    assert acquired(monkeypatch, request, theirs)["changed"] is True
+    assert acquired(monkeypatch, request, theirs, mine)["slot"]["seq"] == 4
+    assert acquired(monkeypatch, of_the_whole_run, theirs, mine)["changed"] is True
 
 
 def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ from ansible_collections.jetstream.governor.plugins.module_utils.campaign_option
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
@@ -75,11 +74,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_hold(holder: str = "web01") -> Hold:
     campaign = CampaignRequest("g", holder, "r", False, "web01", wait_timeout=30, interval=None, backoff=None)
     settings = Settings(servers=("nats://h",))
-    return Hold(
-        Request(
-            "g", "web01", Owner("r", "web01", "web01"), 30, None, None, settings, lambda _line: None, lambda _line: None
-        )
-    )
+    return Hold(HoldRequest(campaign, settings, tell=lambda _line: None, tell_more=lambda _line: None))
 
 
 def test_a_holder_that_no_entry_could_carry_is_refused_before_anything_is_asked() -> None:

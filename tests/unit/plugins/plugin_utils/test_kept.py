@@ -14,7 +14,6 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.action import governed
 from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
 from ansible_collections.jetstream.governor.plugins.plugin_utils import kept
@@ -95,8 +94,8 @@ CALM = cast(Interruptions, NoInterruptions())
 
 def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: str = "web01") -> Hold:
     attempt = Attempt(task, host, item, "g", SETTINGS)
-    owner = Owner("r", host, holder)
-    return Hold(Request("g", holder, owner, 30, None, None, SETTINGS, print, print, attempt=attempt))
+    campaign = CampaignRequest("g", holder, "r", False, host, wait_timeout=30, interval=None, backoff=None)
+    return Hold(HoldRequest(campaign, SETTINGS, print, print, attempt=attempt))
 
 
 def attempt(hold: Hold, works: bool) -> dict[str, Any]:
