@@ -11,7 +11,7 @@ seconds. And when many waiters join together, one look at the length of the queu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from .queue import Queue, QueueState
@@ -19,11 +19,20 @@ from .queue import Queue, QueueState
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-    from .place import Place
     from .state import State
 
 # So many places listen for heartbeats, those that joined first. When all of them have left, another one listens.
 _LISTENERS = 5
+
+
+class Place(Protocol):
+    """What a watch asks of a place."""
+
+    async def listen(self) -> None:
+        """Listen for heartbeats from now on."""
+
+    def notify_loss(self) -> None:
+        """Have the waiter notice at once that its place is lost."""
 
 
 class Watch:
