@@ -4,9 +4,9 @@
 
 """When a waiter in the queue looks at the governor, and what it does about what it sees. Pure.
 
-No wake-up is sent for slots that expire, nor for those that Go clients finish. A waiter that sees an empty slot, and
-that nobody in the queue is woken for it, sends the missing wake-up; when that does not help either, it tries itself.
-While other clients enter past the queue, as Go clients do, it tries as they do.
+No wake-up is sent for slots that expire, nor for those that Go clients finish. When a waiter sees that a slot stays
+empty and that nobody in the queue is woken for it, it sends the missing wake-up; when that does not help either, it
+tries itself. While other clients enter past the queue, as Go clients do, it tries as they do.
 """
 
 from __future__ import annotations

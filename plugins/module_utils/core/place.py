@@ -48,7 +48,7 @@ class Place:
         self._inbox = self._js.nc.new_inbox()
         self._heard = 0.0
         self._watch = Watch()
-        self._refusal: Exception | None = None
+        self._error_before: Exception | None = None
 
     async def join(self) -> None:
         """Join the queue, at its end. Raises PlaceLost when the connection is lost.
@@ -72,20 +72,24 @@ class Place:
     async def wait(self, seconds: float) -> bool:
         """Wait for a wake-up, for ``seconds`` at most, and return whether one came.
 
-        Raises PlaceLost when there is no queue, when the place is lost, and when no heartbeat has come for 9 s. Raises
-        PermissionRefused when this user may not join the queue.
+        Raises PlaceLost when there is no queue, when the place is lost, and, if the place listens, when no heartbeat
+        has come for 9 s. Raises PermissionRefused when this user may not join the queue.
         """
         clock = self._js.timing.clock
         deadline = clock() + seconds
         while True:
             if self._woken():
                 return True
-            self._js.raise_if_refused(self._pulls, self._refusal, f"Could not join the queue of '{self._queue.name}'")
+            self._js.raise_if_refused(
+                self._pull_subject, self._error_before, f"Could not join the queue of '{self._queue.name}'"
+            )
             silent_at = self._heard + _SILENCE if self._watch.listens(self) else math.inf
             left = min(deadline, silent_at) - clock()
             if left <= 0 and silent_at <= deadline:
                 self._watch.end()
-                raise PlaceLost(f"Nothing was heard of the queue of governor '{self._queue.name}' for {_SILENCE:g} s.")
+                raise PlaceLost(
+                    f"No heartbeat came from the queue of governor '{self._queue.name}' for {_SILENCE:g} s."
+                )
             if left <= 0:
                 return False
             timer = asyncio.ensure_future(self._js.timing.sleep(left))
@@ -156,22 +160,23 @@ class Place:
             "priority": priority,
         }
         self._heard = self._js.timing.clock()
-        self._refusal = self._js.nc.last_error
+        self._error_before = self._js.nc.last_error
         try:
-            await self._js.nc.publish(self._pulls, json.dumps(request).encode(), reply=self._inbox)
+            await self._js.nc.publish(self._pull_subject, json.dumps(request).encode(), reply=self._inbox)
         except Error as exc:
             raise PlaceLost(f"Could not wait in the queue of governor '{self._queue.name}': {exc}.") from exc
 
     @property
-    def _pulls(self) -> str:
+    def _pull_subject(self) -> str:
         return self._js.api_subject(f"CONSUMER.MSG.NEXT.{self._queue.stream}.{CONSUMER}")
 
     def _woken(self) -> bool:
+        """Return whether a wake-up is among the messages that have arrived. Raises PlaceLost when the place is lost."""
         while self._arrived:
             if self._is_wake_up(self._arrived.popleft()):
                 return True
         if self._watch.ended:
-            raise PlaceLost(f"All places in the queue of governor '{self._queue.name}' are gone.")
+            raise PlaceLost(f"All places in the queue of governor '{self._queue.name}' are lost.")
         return False
 
     async def _receive(self, message: Msg) -> None:
