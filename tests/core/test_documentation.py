@@ -75,11 +75,26 @@ def test_a_stable_name_exists(module: str, written: str) -> None:
     assert set(filter(None, parameters.split(", "))) <= set(inspect.signature(called).parameters)
 
 
+def _table(heading: str) -> list[str]:
+    """The rows of the architecture's table that has this first row."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return text.partition(f"{heading}\n")[2].partition("\n\n")[0].splitlines()
+
+
 @pytest.mark.parametrize("folder", ["module_utils/core", "module_utils", "plugin_utils"])
 def test_the_architecture_names_each_file(folder: str) -> None:
     """And no other: one table for each folder, whose first column has the files."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = text.partition(f"| `{folder}` | holds |\n")[2].partition("\n\n")[0]
-    named = [name for row in table.splitlines() for name in re.findall(r"`(\w+\.py)`", row.split("|")[1])]
+    rows = _table(f"| `{folder}` | holds |")
+    named = [name for row in rows for name in re.findall(r"`(\w+\.py)`", row.split("|")[1])]
     files = {path.name for path in (ROOT / "plugins" / folder).glob("*.py")} - {"__init__.py"}
     assert sorted(named) == sorted(files)
+
+
+@pytest.mark.parametrize("row", _table("| Question | Start in |")[1:])
+def test_there_is_what_the_architecture_tells_to_look_at(row: str) -> None:
+    """Each row names files, and of some of them a function."""
+    named = re.findall(r"`([\w/]+\.py)`(?:: `(\w+)`)?", row)
+    assert named
+    for path, function in named:
+        inside = ROOT / "plugins" / path.removeprefix("plugins/").replace("core/", "module_utils/core/")
+        assert f"def {function}" in inside.read_text(encoding="utf-8")
