@@ -29,27 +29,21 @@ extends_documentation_fragment:
   - jetstream.governor.connection
   - jetstream.governor.connection.controller
   - jetstream.governor.attributes
+  - jetstream.governor.attributes.action
 attributes:
-  action:
-    description: Has an action plugin of the same name, which runs on the controller.
-    support: full
   async:
-    description: Supports being used with the C(async) keyword.
     support: none
     details: The slot would be released before the job has ended.
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details:
       - Check mode acquires no slot and does not wait. The task inside runs in check mode.
       - A governor that is not there gives a warning, since a task before may be to create it. A server that cannot be
         reached fails the task, as in a real run.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
     details: The task inside shows its own.
   idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
     support: full
     details: As far as the task inside is.
 options:

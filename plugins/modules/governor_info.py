@@ -19,15 +19,12 @@ extends_documentation_fragment:
   - jetstream.governor.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: This module never changes anything.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: N/A
     details: This module never changes anything.
   idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
     support: full
 options:
   name:

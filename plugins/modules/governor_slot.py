@@ -24,23 +24,19 @@ extends_documentation_fragment:
   - jetstream.governor.connection
   - jetstream.governor.connection.target
   - jetstream.governor.attributes
+  - jetstream.governor.attributes.action
 attributes:
   action:
-    description: Has an action plugin of the same name, which runs on the controller.
-    support: full
     details: It fills in the O(holder) of who acquires a slot, and tells the module of the run, its play and host.
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details:
       - Check mode acquires no slot and does not wait.
       - It foretells that a full governor is left by somebody in time, unless O(wait_timeout=0).
       - A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
     support: full
 options:
   state:

@@ -20,14 +20,11 @@ extends_documentation_fragment:
   - jetstream.governor.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice with the same arguments, the second run changes nothing.
     support: full
 options:
   name:

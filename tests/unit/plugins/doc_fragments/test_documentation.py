@@ -58,8 +58,21 @@ def documentation(name: str) -> Options:
     return cast(Options, yaml.safe_load(module(name).DOCUMENTATION))
 
 
-def fragment(of: Any) -> Options:
-    return cast(Options, yaml.safe_load(of.ModuleDocFragment.DOCUMENTATION))
+def fragment(of: Any, variable: str = "DOCUMENTATION") -> Options:
+    return cast(Options, yaml.safe_load(getattr(of.ModuleDocFragment, variable)))
+
+
+def has_action(name: str) -> bool:
+    return (ROOT / "plugins" / "action" / f"{name}.py").exists()
+
+
+def attributes_of(name: str) -> Options:
+    """Return the module's attributes as ansible-doc merges them: the fragments', updated by its own."""
+    told = dict(fragment(attributes)["attributes"])
+    if has_action(name):
+        told.update(fragment(attributes, "ACTION")["attributes"])
+    own = documentation(name)["attributes"]
+    return {attribute: {**told.get(attribute, {}), **own.get(attribute, {})} for attribute in {*told, *own}}
 
 
 def results(name: str) -> Options:
@@ -141,22 +154,33 @@ def test_every_module_has_the_shared_fragments(name: str) -> None:
         "jetstream.governor.connection",
         f"jetstream.governor.connection.{'controller' if name == 'governed' else 'target'}",
         "jetstream.governor.attributes",
+        *(["jetstream.governor.attributes.action"] if has_action(name) else []),
     ]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_attributes_of_a_module_are_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {**fragment(attributes)["attributes"], **documentation(name)["attributes"]}
+    told = attributes_of(name)
     assert (told["check_mode"]["support"] == "full") == declared(name, monkeypatch)["supports_check_mode"]
-    assert ("action" in told) == (ROOT / "plugins" / "action" / f"{name}.py").exists()
+    assert ("action" in told) == has_action(name)
     assert told["action_group"]["membership"] == ["jetstream.governor.governor"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_attribute_is_described_once_and_supported_or_not_in_every_module(name: str) -> None:
+    """The fragment describes, the module says what is its own."""
+    words = [word for attribute in documentation(name)["attributes"].values() for word in attribute]
+    assert set(words) <= {"support", "details"}
+    assert [
+        attribute for attribute, told in attributes_of(name).items() if not {"support", "description"} <= set(told)
+    ] == []
 
 
 def test_the_action_plugin_can_do_what_the_attributes_say() -> None:
     """Without an action plugin of its own, a module has ``async`` from ansible-core."""
-    assert fragment(attributes)["attributes"]["async"]["support"] == "full"
+    assert attributes_of("governor_slot")["async"]["support"] == "full"
     assert slot_action.ActionModule._supports_async is True
-    assert documentation("governed")["attributes"]["async"]["support"] == "none"
+    assert attributes_of("governed")["async"]["support"] == "none"
     assert governed_action.ActionModule._supports_async is False
 
 
