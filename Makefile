@@ -24,7 +24,7 @@ make-tree = mkdir -p "$(TREE)/ansible_collections/jetstream" && ln -sfn "$(CURDI
 MINUTES := 1
 SERVER := newest
 
-.PHONY: help demo test bench soak lint format clean python
+.PHONY: help demo check test server bench soak lint format clean python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +38,14 @@ demo: python ## watch three playbook runs share one cap over a real nats-server 
 		|| { cat "$(DEMO)/install.log"; exit 1; }
 	@$(in-demo) ansible-playbook jetstream.governor.demo
 
-test: python ## run all tests, or some: make test LANE="unit core" (make test LANE=--help lists them)
-	@"$(PYTHON)" tests/lanes $(LANE)
+check: python ## run what a change is looked at by first, in a minute or so: lint, and the unit tests
+	@"$(PYTHON)" tests/lanes lint unit
+
+test: python ## run all tests, or some: make test LANE="unit core" ARGS="-k evict" (LANE=--help lists the lanes)
+	@"$(PYTHON)" tests/lanes $(LANE) $(if $(ARGS),--args="$$ARGS")
+
+server: python ## bring the nats-servers that tests run against, for those who call pytest themselves
+	@"$(PYTHON)" tests/lanes/install_server.py
 
 bench: python ## compare with the reference algorithm and the ideal: a table and a picture (under 10 minutes)
 	@$(make-venv) "$(WORK)/venvs/bench" "$(PYTHON)" -r tests/benchmarks/requirements.txt -r meta/ee-requirements.txt

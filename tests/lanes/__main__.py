@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole test of the collection: ``python3 tests/lanes [LANE ...]``, all lanes when none is named.
+"""The whole test of the collection: ``python3 tests/lanes [--args=ARGS] [LANE ...]``, all lanes when none is named.
 
 What a lane is made of is in table.py. Everything is built under .work in the checkout.
 """
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -19,7 +20,7 @@ import time
 import pythons
 from places import COLLECTION, LOGS, ROOT, TREE, WORK
 from runner import Tally, run
-from steps import Lane
+from steps import Lane, with_arguments
 from table import lanes
 
 
@@ -40,21 +41,44 @@ async def interruptible(chosen: list[Lane]) -> Tally:
     return await task
 
 
-def choose(table: list[Lane]) -> list[Lane]:
+def arguments(table: list[Lane]) -> argparse.Namespace:
     about = "\n".join(f"  {lane.name:<13} {lane.about}" for lane in table)
     parser = argparse.ArgumentParser(
         prog="tests/lanes", epilog=f"lanes:\n{about}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("lane", nargs="*", help="the lanes to run; all when none is named")
-    names = parser.parse_args().lane
-    unknown = set(names) - {lane.name for lane in table}
+    parser.add_argument(
+        "--args", type=shlex.split, default=[], help="more arguments for pytest: only its steps run then"
+    )
+    given = parser.parse_args()
+    unknown = set(given.lane) - {lane.name for lane in table}
     if unknown:
         parser.error(f"no such lane: {', '.join(sorted(unknown))}; there are {', '.join(lane.name for lane in table)}")
-    return [lane for lane in table if not names or lane.name in names]
+    return given
+
+
+def choose(table: list[Lane], names: list[str], words: list[str]) -> list[Lane]:
+    """The lanes of these names, all without a name; with words for pytest, what they run of it."""
+    chosen = [lane for lane in table if not names or lane.name in names]
+    return with_arguments(chosen, words) if words else chosen
+
+
+def report(tally: Tally, seconds: float) -> None:
+    """Tell what failed, what was skipped and what took long; the last line is the number of steps."""
+    for name in tally.failures:
+        print(f"FAILED: {name}")
+    for what in tally.skipped:
+        print(f"SKIPPED: {what}")
+    print("the slowest steps:", *tally.slowest(), sep="\n")
+    print(f"{seconds:.0f} s; the logs are in {os.path.relpath(WORK)}/log")
+    (LOGS / "summary.txt").write_text(f"{tally.summary()}\n", encoding="utf-8")
+    print(tally.summary())
 
 
 def main() -> int:
-    chosen = choose(lanes())
+    table = lanes()
+    given = arguments(table)
+    chosen = choose(table, given.lane, given.args)
     WORK.mkdir(exist_ok=True)
     start = time.monotonic()
     with open(WORK / "lanes.lock", "w", encoding="utf-8") as lock:
@@ -70,13 +94,9 @@ def main() -> int:
         except asyncio.CancelledError:
             print("interrupted", file=sys.stderr)
             return 130
-    for name in tally.failures:
-        print(f"FAILED: {name}")
-    for what in tally.skipped:
-        print(f"SKIPPED: {what}")
-    print(f"{time.monotonic() - start:.0f} s; the logs are in {os.path.relpath(WORK)}/log")
-    (LOGS / "summary.txt").write_text(f"{tally.summary()}\n", encoding="utf-8")
-    print(tally.summary())
+    if given.args and not tally.selected and not tally.failures:
+        tally.failures.append(f"no test is selected by {shlex.join(given.args)}")
+    report(tally, time.monotonic() - start)
     return 1 if tally.failures else 0
 
 

@@ -58,7 +58,8 @@ def pytest(
     for line, version in (older or {}).items():
         env[f"NATS_SERVER_{line.replace('.', '_')}"] = str(server_binary(version))
     selection = ["-m", marked] if marked else []
-    return Step(name, [in_venv(venv, "python"), "-m", "pytest", folder, *selection], bound, env=env)
+    argv = [in_venv(venv, "python"), "-m", "pytest", folder, *selection]
+    return Step(name, argv, bound, env=env, pytest=True)
 
 
 def tarball(lane: str) -> Path:

