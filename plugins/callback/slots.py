@@ -49,9 +49,9 @@ EXAMPLES = r"""
 #
 # The end of a run then looks like this:
 #
-# GOVERNOR     HOST  TASK         WAITED  HELD
-# db-restarts  db01  Restart      0.0s    4.1s
-# db-restarts  db02  Restart      4.2s    4.0s
+# GOVERNOR     HOST  TASK            WAITED  HELD
+# db-restarts  db01  Restart         0.0s    4.1s
+# db-restarts  db02  Restart         4.2s    4.0s
 # db-restarts  db03  Acquire a slot  0.0s    12s, released at the end
 """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: governor_slot
-short_description: Take, release and evict slots of a governor
+short_description: Acquire, release and evict slots of a governor
 version_added: 0.1.0
 description:
   - A holder acquires a slot, waiting until there is one, works in the tasks that follow, and releases it. However many

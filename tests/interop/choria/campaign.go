@@ -20,7 +20,7 @@ type interval struct {
 	End    int64  `json:"end"`
 }
 
-// start enters, says so, holds the slot until a queue comes, and finishes: NAME HOLDER.
+// start enters, says so, holds the slot until a line comes, and finishes: NAME HOLDER.
 func start(s *session) action {
 	timeout := s.flags.Duration("timeout", 10*time.Second, "give up after this time")
 	subject := s.flags.String("subject", "", "the campaign subject")
@@ -55,7 +55,7 @@ func start(s *session) action {
 	}
 }
 
-// work has many workers do their work under one governor, all starting when a queue comes: NAME.
+// work has many workers do their work under one governor, all starting when a line comes: NAME.
 func work(s *session) action {
 	workers := s.flags.Int("workers", 10, "how many workers")
 	hold := s.flags.Duration("hold", 50*time.Millisecond, "how long each one works")

@@ -3,8 +3,8 @@
 
 // Choria's own governor library behind a small command line, so that tests in another language can use it.
 //
-// One command a process. What it has to say is JSON on stdout, one object a queue; a failure is
-// {"error": "..."} and exit code 1. Commands that hold something wait for a queue on stdin before they go on.
+// One command a process. What it has to say is JSON on stdout, one object a line; a failure is
+// {"error": "..."} and exit code 1. Commands that hold something wait for a line on stdin before they go on.
 package main
 
 import (
@@ -96,7 +96,7 @@ func (s *session) say(answer any) error {
 	return s.out.Encode(answer)
 }
 
-// await blocks until the test sends a queue. A closed stdin means that the test is gone: that is an error, not a signal.
+// await blocks until the test sends a line. A closed stdin means that the test is gone: that is an error, not a signal.
 func (s *session) await() error {
 	if _, err := s.in.ReadString('\n'); err != nil {
 		return errors.New("stdin was closed while waiting to go on")
