@@ -21,7 +21,7 @@ CORE, GLUE, FACES = "The core imports nothing of Ansible", "Glue imports the cor
 PLANTS = (
     ("module_utils/core/names.py", "import ansible", CORE),
     ("module_utils/core/slot.py", "def late(): from ansible.module_utils.basic import AnsibleModule", CORE),
-    ("module_utils/core/names.py", "from ..options import CONNECTION", GLUE),
+    ("module_utils/core/names.py", "from ..connection_options import CONNECTION_OPTIONS", GLUE),
     ("module_utils/core/slot.py", f"from {GOVERNOR}.module_utils import results", GLUE),
     ("module_utils/core/errors.py", "from .stack import Stack", "Each file of the core"),
     ("module_utils/results.py", "from ..plugin_utils.play import named", FACES),
