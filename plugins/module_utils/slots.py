@@ -17,7 +17,7 @@ from .core.entry import Entry
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import whose
-from .core.stack import must_be
+from .core.stack import only_if
 from .core.state import State
 from .governors import load_foretold
 from .guard import REFUSED, WAYS_OUT, Play, danger
@@ -90,7 +90,7 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     if manager is None:
         return _acquired(campaign, None, None, changed=True)
     owner = campaign.owner
-    mine = None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owned_by == owner)
+    mine = None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owner == owner)
     if mine is not None:
         return _acquired(campaign, manager.state, mine, changed=False)
     _guard(request, manager.limit)
@@ -98,7 +98,7 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
         return _predicted(request, manager.state)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     try:
-        slot = await governor.start(campaign.holder, owner=str(owner), timeout=campaign.wait_timeout)
+        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()
@@ -141,7 +141,7 @@ async def _remove(
         unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
         return {**unchanged, "acquired": False, done: [], "active": 0, "limit": None}
     now, stack = manager.state.now, manager.stack
-    check = must_be(governor, wanted.fits, str(wanted))
+    check = only_if(governor, wanted.fits, str(wanted))
     if request.seq is None:
         entries = await stack.entries()
         doomed = [entry for entry in entries if wanted.fits(entry)]

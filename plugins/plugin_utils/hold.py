@@ -151,7 +151,7 @@ class Hold:
                     on_wait=progress.tell,
                 ).start(
                     campaign.holder,
-                    owner=str(self._owner),
+                    owner=self._owner,
                     timeout=campaign.wait_timeout,
                     admit=functools.partial(refuse_second, owner=self._owner) if request.one_only else None,
                 )

@@ -13,7 +13,7 @@ from ..module_utils.libraries import require_to_connect
 from ..module_utils.settings import Settings
 
 # What is imported only where a connection is made, where a host's name is looked up, and where a holder has to wait.
-_NEEDED = ("nats.aio.client", "encodings.idna", "..module_utils.core.waiting")
+_NEEDED = ("nats.aio.client", "encodings.idna", "..module_utils.core.waiter")
 
 
 def require_here(settings: Settings) -> None:

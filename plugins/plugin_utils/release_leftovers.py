@@ -20,7 +20,7 @@ from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
-from ..module_utils.core.stack import Stack, must_be
+from ..module_utils.core.stack import Stack, only_if
 from ..module_utils.settings import Settings, redact, resolve
 from .ledger import Address, Ledger, Row
 from .libraries import require_here
@@ -80,7 +80,7 @@ class _Returns:
                 entries = {}
             for row in rows:
                 entry = entries.get(row.seq or 0)
-                if entry is None or entry.owned_by != row.owner or not await _remove(stack, entry):
+                if entry is None or entry.owner != row.owner or not await _remove(stack, entry):
                     row.is_held, row.note = False, "lost"
                     continue
                 row.is_held, row.held, row.note = False, entry.age(now), "released at the end"
@@ -107,7 +107,7 @@ class _Returns:
 
 
 async def _remove(stack: Stack, entry: Entry) -> Entry | None:
-    return await stack.delete(entry.seq, must_be(stack.name, lambda now: now.owner == entry.owner, "this run"))
+    return await stack.delete(entry.seq, only_if(stack.name, lambda now: now.owner == entry.owner, "this run"))
 
 
 def _settings(address: Address) -> Settings:

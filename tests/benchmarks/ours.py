@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import campaign_subject
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.jetstream.governor.tests.benchmarks.algorithm import Held
 
 
@@ -23,9 +23,9 @@ class _Noticed(Governor):
         super().__init__(name, nc, subject=campaign_subject(name))
         self._refused = refused
 
-    def waiting(self, subject: str) -> Waiting:
+    def new_waiter(self, subject: str) -> Waiter:
         self._refused()
-        return super().waiting(subject)
+        return super().new_waiter(subject)
 
 
 class Ours(NamedTuple):

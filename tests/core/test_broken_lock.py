@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NotOwner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, must_be
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner, stream_name
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, only_if
 from ansible_collections.jetstream.governor.tests.support.client import ask, choria_creates, connected, until, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
@@ -41,10 +41,10 @@ async def test_the_governor_was_made_anew_and_counts_from_one_again(
     async with connected(server.url) as nc:
         await choria_creates(nc, name)
         governor = Governor(name, nc)
-        mine = await governor.start("A", owner="r//A", timeout=0)
+        mine = await governor.start("A", owner=Owner("r", "", "A"), timeout=0)
         await ask(nc, f"STREAM.DELETE.{stream_name(name)}")
         await choria_creates(nc, name)
-        others = await governor.start("B", owner="r//B", timeout=0)
+        others = await governor.start("B", owner=Owner("r", "", "B"), timeout=0)
         assert others.seq == mine.seq == 1
         assert await mine.still_held() is False
         with caplog.at_level(logging.WARNING, "jetstream.governor"):
@@ -125,15 +125,15 @@ async def test_reset(server: NatsServer, name: str) -> None:
 async def test_what_another_owns_is_not_released(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=2, max_age=60)
-        others = await Governor(name, nc).start("web01", owner="other//web01", timeout=0)
+        others = await Governor(name, nc).start("web01", owner=Owner("other", "", "web01"), timeout=0)
         await nc.request(manager.subject, b"node1", timeout=5)
-        stack, check = Stack(name, manager.js), must_be(name, lambda entry: entry.run_id == "mine", "run 'mine'")
+        stack, check = Stack(name, manager.js), only_if(name, lambda entry: entry.run_id == "mine", "run 'mine'")
         with pytest.raises(NotOwner, match=r"'web01' \(the whole run 'other'\), not by run 'mine': it was not freed"):
             await stack.delete(others.seq, check)
         with pytest.raises(NotOwner, match=r"'node1' \(it carries no owner, as entries of Go clients\), not by"):
             await stack.delete(others.seq + 1, check)
         assert await manager.active() == 2
         assert await stack.delete(99, check) is None
-        removed = await stack.delete(others.seq, must_be(name, lambda entry: entry.run_id == "other", "run 'other'"))
+        removed = await stack.delete(others.seq, only_if(name, lambda entry: entry.run_id == "other", "run 'other'"))
         assert removed is not None
         assert removed.token == others.token

@@ -65,11 +65,11 @@ async def test_entries_come_oldest_first_with_all_that_they_carry(server: NatsSe
         assert await manager.entries() == []
         governor = Governor(name, nc)
         holders = ["web01", "wéb 02", "日本"]
-        slots = [await governor.start(holder, owner=str(Owner.of("läuf", holder)), timeout=0) for holder in holders]
+        slots = [await governor.start(holder, owner=Owner.of("läuf", holder), timeout=0) for holder in holders]
         entries = await manager.entries()
         assert [entry.seq for entry in entries] == [slot.seq for slot in slots]
         assert [entry.holder for entry in entries] == holders
-        assert [entry.owner for entry in entries] == [f"läuf//{holder}" for holder in holders]
+        assert [entry.owner for entry in entries] == [Owner("läuf", "", holder) for holder in holders]
         assert [entry.run_id for entry in entries] == ["läuf"] * 3
         assert [entry.token for entry in entries] == [slot.token for slot in slots]
         assert entries == [await slot.entry() for slot in slots]
@@ -127,9 +127,9 @@ async def test_hundreds_of_entries_are_read_in_a_few_requests(server: NatsServer
     async with connected(server.url) as nc, connected(server.url) as reading:
         manager = await Manager.create(name, nc, limit=500, max_age=60)
         governor = Governor(name, nc, subject=manager.subject)
-        slots = [await governor.start(f"h{each}", owner=f"r/h{each}", timeout=0) for each in range(300)]
+        slots = [await governor.start(f"h{each}", owner=Owner("r", "", f"h{each}"), timeout=0) for each in range(300)]
         await slots.pop(150).finish()
-        odd = [await governor.start("é", owner="r/é", timeout=0)]
+        odd = [await governor.start("é", owner=Owner("r", "", "é"), timeout=0)]
         await nc.request(manager.subject, b"node1", timeout=5)
         manager = await Manager.load(name, reading)
         before = reading.stats["out_msgs"]
@@ -139,7 +139,7 @@ async def test_hundreds_of_entries_are_read_in_a_few_requests(server: NatsServer
         assert [entry.token for entry in entries[:-1]] == [slot.token for slot in [*slots, *odd]]
         # Four singly, a consumer and what it has, the two odd ones, the end, and who says so.
         assert reading.stats["out_msgs"] - before <= 4 + 2 + 2 + 2
-        found = await Stack(name, manager.js).find(lambda entry: entry.owner == "r/h299")
+        found = await Stack(name, manager.js).find(lambda entry: entry.holder == "h299")
         assert found == entries[298]
 
 

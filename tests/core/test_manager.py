@@ -274,6 +274,29 @@ async def test_one_that_is_deleted_while_it_is_changed(
 
 
 @within(20)
+async def test_a_change_that_stays_at_the_last_try_is_a_success(
+    server: NatsServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else undoes all of them but the fifth; after the fifth it is looked at once more."""
+    apply = Manager.apply
+    undone: list[int] = []
+
+    async def undo(*words: Any) -> Manager:
+        applied = await apply(*words)
+        if len(undone) < 4:
+            undone.append(applied.limit)
+            await applied.js.call(f"STREAM.UPDATE.GOVERNOR_{name}", {**applied.state.stream, "max_msgs": 1}, what="")
+        return applied
+
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=1, max_age=30)
+        monkeypatch.setattr(Manager, "apply", undo)
+        assert (await Manager.ensure(name, nc, limit=2)).limit == 2
+        assert undone == [2] * 4
+        assert (await Manager.ensure(name, nc, max_age=40)).max_age == 40
+
+
+@within(20)
 async def test_a_queue_that_is_removed_while_it_is_made(
     server: NatsServer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,8 +30,8 @@ async def test_start_and_finish(server: NatsServer, name: str) -> None:
         manager = await Manager.create(name, nc, limit=1, max_age=60)
         governor = Governor(name, nc)
         assert governor.connection is nc
-        slot = await governor.start("web01", owner=str(Owner.of("r", "web01")))
-        assert (slot.holder, slot.owner, slot.governor) == ("web01", "r//web01", name)
+        slot = await governor.start("web01", owner=Owner.of("r", "web01"))
+        assert (slot.holder, slot.owner, slot.governor) == ("web01", Owner("r", "", "web01"), name)
         assert slot.seq == manager.state.last_seq + 1
         assert slot.attempts == 1
         assert 0 <= slot.waited < 5
@@ -167,10 +167,10 @@ async def test_a_failed_start_does_not_spoil_the_object(server: NatsServer, name
 async def test_a_holder_is_stored_as_it_is(server: NatsServer, name: str, holder: str) -> None:
     async with connected(server.url) as nc:
         await Manager.create(name, nc, limit=1, max_age=60)
-        slot = await Governor(name, nc).start(holder, owner=str(Owner.of("r", holder)), timeout=0)
+        slot = await Governor(name, nc).start(holder, owner=Owner.of("r", holder), timeout=0)
         entry = await slot.entry()
         assert entry is not None
-        assert (entry.holder, entry.owner) == (holder, f"r//{holder}")
+        assert (entry.holder, entry.owner) == (holder, Owner("r", "", holder))
         assert await slot.finish() is True
 
 

@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.slots import SlotRequest, acquire
 from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, lead_both, nobody_is_in
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
@@ -68,7 +69,7 @@ async def test_what_the_majority_granted_is_not_gone(tmp_path: Path, name: str) 
             await another_leads(nodes, name, than=cut_off)
             governor = Governor(name, JetStream(majority, timeout=1))
             leaving = await governor.start("web01", timeout=PATIENT)
-            staying = await governor.start("web02", owner="run/web02/web02", timeout=PATIENT)
+            staying = await governor.start("web02", owner=Owner("run", "web02", "web02"), timeout=PATIENT)
             assert await denies(alone, name, staying.seq)
             js = JetStream(alone, timeout=1, patience=PATIENT)
             given_back = asyncio.ensure_future(leaving.over(js).finish())

@@ -14,7 +14,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.entry impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryGone, NotOwner, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, must_be
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, only_if
 from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError
 
@@ -42,7 +43,7 @@ async def test_python_sees_choria_hold(choria: Choria, name: str) -> None:
 async def test_choria_sees_python_hold(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "2", "1h", "1")
-        slot = await Governor(name, nc).start(HOLDER, owner=f"run/{HOLDER}", timeout=10)
+        slot = await Governor(name, nc).start(HOLDER, owner=Owner("run", "", HOLDER), timeout=10)
 
         shown = await choria.run("show", name)
         assert shown["active"] == 1
@@ -61,7 +62,7 @@ async def test_python_cannot_release_what_choria_holds(choria: Choria, name: str
             seq = held.opening["seq"]
 
             with pytest.raises(NotOwner, match="it carries no owner"):
-                await Stack(name, JetStream(nc)).delete(seq, must_be(name, lambda entry: entry.run_id == "run", "run"))
+                await Stack(name, JetStream(nc)).delete(seq, only_if(name, lambda entry: entry.run_id == "run", "run"))
 
             assert [entry.seq for entry in await manager.entries()] == [seq]
             assert await held.go_on() == {"finished": True}
@@ -167,7 +168,7 @@ async def test_the_same_holder_of_the_other_side_is_somebody_else(choria: Choria
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
         async with choria.talk("start", name, "web01") as held:
             with pytest.raises(WaitTimeout):
-                await Governor(name, nc, interval=0.05).start("web01", owner="run/web01", timeout=0.3)
+                await Governor(name, nc, interval=0.05).start("web01", owner=Owner("run", "", "web01"), timeout=0.3)
 
             assert [entry.seq for entry in await manager.entries()] == [held.opening["seq"]]
 

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.jetstream.governor.tests.support.client import Json, ask, until
 
 
@@ -20,10 +20,10 @@ class Watched(Governor):
 
     def __init__(self, name: str, nc: Client, **options: Any) -> None:
         super().__init__(name, nc, **options)
-        self.waits: list[Waiting] = []
+        self.waits: list[Waiter] = []
 
-    def waiting(self, subject: str) -> Waiting:
-        self.waits.append(super().waiting(subject))
+    def new_waiter(self, subject: str) -> Waiter:
+        self.waits.append(super().new_waiter(subject))
         return self.waits[-1]
 
     @property

@@ -14,22 +14,23 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
-from .attempt import Attempt
 from .backoff import backoff as backoff_policy
 from .durations import format_duration
-from .errors import GovernorError, NotSent, NoVerdict, WaitTimeout
+from .errors import GovernorError, InvalidValue, NotSent, NoVerdict, WaitTimeout
 from .jetstream import JetStream, jetstream
-from .names import check_label, check_subject
-from .situation import OnWait, report, situation
+from .names import Owner, check_label, check_subject
+from .report import OnWait, report
+from .situation import read_situation
 from .slot import Slot
 from .stack import Stack
 from .state import State
 from .timing import run_to_completion
+from .tries import Tries
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-    from .waiting import Waiting
+    from .waiter import Waiter
 
 # The error of who has waited in vain names so many holders, those who hold their slots longest.
 _HOLDERS_TOLD = 5
@@ -50,7 +51,7 @@ class Governor:
     that is not in a queue.
     ``subject``: where to campaign. None reads it from the stream, and gives way to waiters that have just been called
     to the slots that are free.
-    ``leave_on_completion``: False leaves the entries to max_age, for so many holders per period.
+    ``leave_on_completion``: False means that finishing frees no slot: max_age does, for so many holders per period.
     ``on_wait``: called now and then with how it stands, from 10 s after the first refusal on.
     """
 
@@ -72,6 +73,8 @@ class Governor:
         self.stack = Stack(name, self.js)
         self.leave_on_completion = leave_on_completion
         self.on_wait = on_wait
+        if interval is not None and interval <= 0:
+            raise InvalidValue(f"interval must be more than 0 s, not {interval:g}.")
         self._interval = interval
         self._backoff = backoff_policy(backoff) if backoff is not None else None
         self._subject = check_subject(subject) if subject else None
@@ -85,35 +88,40 @@ class Governor:
         self,
         holder: str,
         *,
-        owner: str | None = None,
+        owner: Owner | None = None,
         timeout: float | None = None,
         admit: Admit | None = None,
     ) -> Slot:
         """Start to work: wait for a free slot for ``timeout`` seconds (None: for ever, 0: one try) and return it.
 
         ``owner`` says who may release the slot by name; None: the returned Slot alone. ``admit`` is awaited before the
-        first try with the governor as just read, unless the subject is given: what it raises ends this.
+        first try with the governor as just read, which needs a governor without a given subject: what it raises ends
+        this.
 
-        Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused and others of the tree. A try
-        that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns or raises, an
-        entry is left behind only if it returns. NoVerdict says that even this could not be made sure: it is made sure
-        as soon as a server answers, for as long as the connection is not closed.
+        Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused, InvalidValue and others of
+        the tree. A try that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns
+        or raises, an entry is left behind only if it returns. NoVerdict says that it is unknown whether there is an
+        entry: it is withdrawn as soon as a server answers, while the connection is open.
         """
+        if admit is not None and self._subject is not None:
+            raise InvalidValue("admit needs a governor whose subject is read from its stream, not one that is given.")
+        if owner is not None:
+            owner = Owner.of(owner.run_id, owner.holder, owner.host)
         return await _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit).run(self._subject)
 
-    def waiting(self, subject: str) -> Waiting:
-        """Return what tells one waiter that campaigns there when another try is worthwhile."""
+    def new_waiter(self, subject: str) -> Waiter:
+        """Return the waiter that says when another try on that subject is worthwhile."""
         # Imported by those who wait alone: Ansible compiles what a module imports anew for each task.
-        from .waiting import Waiting
+        from .waiter import Waiter
 
-        return Waiting(self.stack, subject, self._interval, self._backoff)
+        return Waiter(self.stack, subject, self._interval, self._backoff)
 
 
 class _Campaign:
     """One acquisition: a loop of tries, and the words for the ways in which it ends."""
 
     def __init__(
-        self, governor: Governor, holder: str, owner: str | None, timeout: float | None, admit: Admit | None
+        self, governor: Governor, holder: str, owner: Owner | None, timeout: float | None, admit: Admit | None
     ) -> None:
         self._governor = governor
         self._admit = admit
@@ -129,33 +137,33 @@ class _Campaign:
     async def run(self, subject: str | None) -> Slot:
         """``subject``: None reads it from the stream."""
         state = await self._admitted() if subject is None else None
-        attempt = Attempt(self._stack, subject, self._holder, self._owner, state)
+        tries = Tries(self._stack, subject, self._holder, self._owner, state)
         try:
-            seq = None if await self._gives_way(state) else await attempt.start(self._deadline)
+            seq = None if await self._gives_way(state) else await tries.start(self._deadline)
             if seq is None:
-                seq = await self._wait(attempt)
+                seq = await self._wait(tries)
         except NotSent as exc:
-            self._withdraw_later(attempt)
-            raise self._timed_out(self._facts(attempt.tries), str(exc)) from exc
+            self._withdraw_later(tries)
+            raise self._timed_out(self._facts(tries.tries), str(exc)) from exc
         except NoVerdict as exc:
-            self._withdraw_later(attempt)
+            self._withdraw_later(tries)
             raise NoVerdict(
                 f"{exc} It is unknown whether '{self._holder}' has entered governor '{self._governor.name}': an entry "
                 "is taken back when a server answers while this process is still there; else max_age ends it.",
-                **self._facts(attempt.tries),
+                **self._facts(tries.tries),
             ) from exc
         except GovernorError:
             raise
         except BaseException:
             # Cancelled, or ended by an exception that a signal has raised, as Ansible's task timeout does.
-            await run_to_completion(self._withdraw(attempt, self._js.patience))
+            await run_to_completion(self._withdraw(tries, self._js.patience))
             raise
-        facts = self._facts(attempt.tries)
+        facts = self._facts(tries.tries)
         if seq is None:
-            seq = await self._last_look(attempt)
+            seq = await self._last_look(tries)
         if seq is None:
             raise await self._in_vain(facts)
-        return self._slot(attempt, seq, facts)
+        return self._slot(tries, seq, facts)
 
     async def _admitted(self) -> State:
         """The governor as just read. That is a part of the wait already, and leaves nothing in doubt."""
@@ -173,71 +181,71 @@ class _Campaign:
             return False
         return await self._stack.queue.has_woken(state.config.limit - state.active)
 
-    async def _wait(self, attempt: Attempt) -> int | None:
+    async def _wait(self, tries: Tries) -> int | None:
         """Return the sequence of the entry; None when time is up."""
-        async with self._governor.waiting(attempt.subject) as waiting, self._reported(waiting):
+        async with self._governor.new_waiter(tries.subject) as waiter, self._reported(waiter):
             while True:
                 left = self._deadline - self._timing.clock()
                 if left <= 0:
                     return None
-                await waiting.worthwhile(left)
-                self._waited_by = waiting.by
-                seq = await attempt.start(self._deadline)
+                await waiter.worthwhile(left)
+                self._waited_by = waiter.waited_by
+                seq = await tries.start(self._deadline)
                 if seq is not None:
-                    waiting.started = True
+                    waiter.started = True
                     return seq
-                waiting.subject = attempt.subject
+                waiter.subject = tries.subject
 
     @contextlib.asynccontextmanager
-    async def _reported(self, waiting: Waiting) -> AsyncIterator[None]:
+    async def _reported(self, waiter: Waiter) -> AsyncIterator[None]:
         """Tell of the wait meanwhile, if anybody wants to know."""
         on_wait = self._governor.on_wait
         if on_wait is None:
             yield
             return
-        waiting.counts = True
-        telling = asyncio.ensure_future(report(self._stack, waiting, self._timing, self._began, on_wait))
+        waiter.counts = True
+        telling = asyncio.ensure_future(report(self._stack, waiter, self._timing, self._began, on_wait))
         try:
             yield
         finally:
             telling.cancel()
 
-    async def _last_look(self, attempt: Attempt) -> int | None:
+    async def _last_look(self, tries: Tries) -> int | None:
         """Return the sequence of an entry that was stored though it was refused; None where there is none."""
         try:
-            return await self._js.until_verdict(attempt.started_after_all)
+            return await self._js.until_verdict(tries.started_after_all)
         except NoVerdict as exc:
             self._js.logger.debug("%s", exc)
-            self._withdraw_later(attempt)
+            self._withdraw_later(tries)
         except GovernorError as exc:
             self._js.logger.debug("%s", exc)
         return None
 
-    def _slot(self, attempt: Attempt, seq: int, facts: Facts) -> Slot:
+    def _slot(self, tries: Tries, seq: int, facts: Facts) -> Slot:
         self._js.logger.info("%s holds slot %d of governor %s", self._holder, seq, self._governor.name)
         return Slot(
             governor=self._governor.name,
             seq=seq,
             holder=self._holder,
             owner=self._owner,
-            token=attempt.token,
+            token=tries.token,
             waited=facts["waited"],
             attempts=facts["attempts"],
             waited_by=self._waited_by,
             stack=self._stack,
-            leave=self._governor.leave_on_completion,
+            frees_on_finish=self._governor.leave_on_completion,
         )
 
-    def _withdraw_later(self, attempt: Attempt) -> None:
-        self._js.in_background(self._withdraw(attempt, math.inf))
+    def _withdraw_later(self, tries: Tries) -> None:
+        self._js.in_background(self._withdraw(tries, math.inf))
 
-    async def _withdraw(self, attempt: Attempt, patience: float) -> None:
+    async def _withdraw(self, tries: Tries, patience: float) -> None:
         """Also where leave_on_completion is off: nobody has been told of this entry."""
         try:
-            await attempt.withdraw(patience)
+            await tries.withdraw(patience)
         except NoVerdict as exc:
             self._js.logger.warning("%s", exc)
-            self._withdraw_later(attempt)
+            self._withdraw_later(tries)
         except GovernorError as exc:
             self._js.logger.warning("%s", exc)
 
@@ -248,7 +256,7 @@ class _Campaign:
     async def _in_vain(self, facts: Facts) -> WaitTimeout:
         """The error when time is up, with who holds the slots as far as that can still be learned."""
         try:
-            seen = await situation(self._stack, _HOLDERS_TOLD)
+            seen = await read_situation(self._stack, _HOLDERS_TOLD)
         except GovernorError as exc:
             return self._timed_out(facts, f"and who holds the slots could not be read: {exc}")
         state = seen.state

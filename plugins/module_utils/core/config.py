@@ -15,9 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 from .durations import LONGEST
 from .errors import InvalidValue, NotAGovernor
+from .jetstream import Json
 from .names import campaign_subject, check_subject, governor_name, stream_name
-
-Json = dict[str, Any]
 
 # The condition of a governor's queue. "broken": it exists, but not in the form in which it would be made. "unknown":
 # nobody has looked at it.

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
 from typing import Any
 
 from .names import Owner, whose
@@ -23,11 +22,14 @@ MSG_ID_HEADER = "Nats-Msg-Id"
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry. ``owner`` and ``token`` are None where a Go client made it; ``time`` is the server's, in UTC."""
+    """One entry. ``owner`` and ``token`` are None where it carries none, as those of Go clients.
+
+    ``time`` is the server's, in UTC.
+    """
 
     seq: int
     holder: str
-    owner: str | None
+    owner: Owner | None
     token: str | None
     time: datetime
 
@@ -41,28 +43,26 @@ class Entry:
     @classmethod
     def of(cls, seq: int, body: bytes, headers: Mapping[str, str], time: datetime) -> Entry:
         """Return the entry that a message with this body and these headers is."""
-        return cls(seq, body.decode(errors="replace"), headers.get(OWNER_HEADER), headers.get(TOKEN_HEADER), time)
-
-    @cached_property
-    def owned_by(self) -> Owner | None:
-        """The owner, parsed; None where the entry carries none."""
-        return Owner.parse(self.owner)
+        return cls(
+            seq, body.decode(errors="replace"), Owner.parse(headers.get(OWNER_HEADER)), headers.get(TOKEN_HEADER), time
+        )
 
     @property
     def run_id(self) -> str | None:
         """The run that owns it; None where the entry carries no owner."""
-        return self.owned_by.run_id if self.owned_by else None
+        return self.owner.run_id if self.owner else None
 
     @property
     def host(self) -> str | None:
         """The host of that run: empty where the slot is the whole run's, None where the entry carries no owner."""
-        return self.owned_by.host if self.owned_by else None
+        return self.owner.host if self.owner else None
 
     @property
     def whose(self) -> str:
         """The run and host that own it, for sentences."""
-        owner = self.owned_by
-        return whose(owner.run_id, owner.host) if owner else "it carries no owner, as entries of Go clients"
+        return (
+            whose(self.owner.run_id, self.owner.host) if self.owner else "it carries no owner, as entries of Go clients"
+        )
 
     @property
     def shown(self) -> str:
@@ -79,11 +79,11 @@ class Entry:
         return self.time + timedelta(seconds=max_age) if max_age else None
 
 
-def entry_headers(owner: str | None, token: str) -> dict[str, str]:
+def entry_headers(owner: Owner | None, token: str) -> dict[str, str]:
     """Return the headers of a new entry. The token is also its message id, so that a repeated one is recognised."""
     headers = {MSG_ID_HEADER: token, TOKEN_HEADER: token}
     if owner is not None:
-        headers[OWNER_HEADER] = owner
+        headers[OWNER_HEADER] = str(owner)
     return headers
 
 

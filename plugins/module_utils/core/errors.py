@@ -126,7 +126,7 @@ class Undecided(NoVerdict):
     """The server has received the entry, and has neither stored nor refused it so far."""
 
 
-class Verdict(NamedTuple):
+class ErrorCode(NamedTuple):
     """One row of the table of error codes.
 
     ``code`` is the server's error code, ``text`` a part of the server's text (None matches every text), ``error`` the
@@ -142,36 +142,36 @@ class Verdict(NamedTuple):
 # The codes are those of nats-server's errors.json. Where one code has several meanings, the text tells them apart:
 # 10077 is also sent when a stream has its maximum of bytes, 10057 whenever a deletion fails. The first row that matches
 # decides.
-VERDICTS: tuple[Verdict, ...] = (
-    Verdict(10077, "maximum messages exceeded", GovernorFull),
-    Verdict(10059, None, UnknownGovernor),
-    Verdict(10037, None, EntryGone),
-    Verdict(10043, None, EntryGone),
-    Verdict(10057, "no message found", EntryGone),
-    Verdict(10057, "stream store EOF", EntryGone),
-    Verdict(10014, None, NoQueue),
-    Verdict(10058, None, AlreadyExists),
-    Verdict(10065, None, SubjectTaken, "Choose another subject, or delete the stream that has it."),
-    Verdict(10060, None, SubjectTaken, "The campaign subject leads to another stream: look at both streams."),
-    Verdict(10074, None, ConfigRefused, "More than one replica needs a cluster of JetStream servers."),
-    Verdict(10005, None, ConfigRefused, "The cluster has fewer JetStream servers than the replicas asked for."),
-    Verdict(10052, None, ConfigRefused),
-    Verdict(10039, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
-    Verdict(10076, None, JetStreamUnavailable, "Start nats-server with JetStream enabled (-js)."),
-    Verdict(10035, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
+ERROR_CODES: tuple[ErrorCode, ...] = (
+    ErrorCode(10077, "maximum messages exceeded", GovernorFull),
+    ErrorCode(10059, None, UnknownGovernor),
+    ErrorCode(10037, None, EntryGone),
+    ErrorCode(10043, None, EntryGone),
+    ErrorCode(10057, "no message found", EntryGone),
+    ErrorCode(10057, "stream store EOF", EntryGone),
+    ErrorCode(10014, None, NoQueue),
+    ErrorCode(10058, None, AlreadyExists),
+    ErrorCode(10065, None, SubjectTaken, "Choose another subject, or delete the stream that has it."),
+    ErrorCode(10060, None, SubjectTaken, "The campaign subject leads to another stream: look at both streams."),
+    ErrorCode(10074, None, ConfigRefused, "More than one replica needs a cluster of JetStream servers."),
+    ErrorCode(10005, None, ConfigRefused, "The cluster has fewer JetStream servers than the replicas asked for."),
+    ErrorCode(10052, None, ConfigRefused),
+    ErrorCode(10039, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
+    ErrorCode(10076, None, JetStreamUnavailable, "Start nats-server with JetStream enabled (-js)."),
+    ErrorCode(10035, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
     # The cluster has no leader at the moment: the request is worth repeating.
-    Verdict(10008, None, NoVerdict),
-    Verdict(10009, None, NoVerdict),
+    ErrorCode(10008, None, NoVerdict),
+    ErrorCode(10009, None, NoVerdict),
     # The only node of a stream or consumer without replicas is offline, or has not started it yet.
-    Verdict(10118, None, NoVerdict),
-    Verdict(10119, None, NoVerdict),
-    Verdict(10194, None, NoVerdict),
-    Verdict(10195, None, NoVerdict),
+    ErrorCode(10118, None, NoVerdict),
+    ErrorCode(10119, None, NoVerdict),
+    ErrorCode(10194, None, NoVerdict),
+    ErrorCode(10195, None, NoVerdict),
     # The server is overloaded at the moment.
-    Verdict(10023, None, NoVerdict),
-    Verdict(10167, None, NoVerdict),
+    ErrorCode(10023, None, NoVerdict),
+    ErrorCode(10167, None, NoVerdict),
     # A message with the same id is still being replicated in the cluster.
-    Verdict(10158, None, Undecided),
+    ErrorCode(10158, None, Undecided),
 )
 
 
@@ -183,7 +183,7 @@ def from_server(error: Mapping[str, Any], what: str) -> GovernorError:
     """
     code = int(error.get("err_code", 0))
     text = str(error.get("description", "no description"))
-    for row in VERDICTS:
+    for row in ERROR_CODES:
         if row.code == code and (row.text is None or row.text in text):
             return row.error(_sentence(what, text, code, row.advice), code=code)
     return ServerError(_sentence(what, text, code, ""), code=code)

@@ -10,8 +10,9 @@ A change to such a configuration is refused. Governors that have one already are
 
 from __future__ import annotations
 
-from .config import GovernorConfig, Json
+from .config import GovernorConfig
 from .errors import ConfigRefused, InUse
+from .jetstream import Json
 from .state import State
 
 Version = tuple[int, int, int]

@@ -94,7 +94,7 @@ class JetStream:
     async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
         """Send one request to the API, such as ``verb`` STREAM.INFO.GOVERNOR_x, and return the answer.
 
-        Raises JetStreamUnavailable when nothing listens there, and otherwise what ``errors.VERDICTS`` says.
+        Raises JetStreamUnavailable when nothing listens there, and otherwise what ``errors.ERROR_CODES`` says.
         """
         payload = json.dumps(request).encode() if request is not None else b""
         message = await self._request(self.api_subject(verb), payload, None, what)
@@ -113,7 +113,7 @@ class JetStream:
         """Publish one message to a stream, and return the acknowledgement: ``stream``, ``seq``, perhaps ``duplicate``.
 
         Raises UnknownGovernor when no stream listens on the subject: nothing was stored then. Raises otherwise what
-        ``errors.VERDICTS`` says.
+        ``errors.ERROR_CODES`` says.
         """
         message = await self._request(subject, body, headers, what)
         if message is None:

@@ -63,7 +63,7 @@ class Lookout:
         self.wake_ups = 0
         self._timing = timing
         self.subject = subject
-        self._interval = interval or _LOOK_EVERY
+        self._interval = _LOOK_EVERY if interval is None else interval
         self._refused_at: float | None = None
         self._recheck_after = 0.0
         self._last_seq: int | None = None

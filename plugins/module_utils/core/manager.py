@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .config import Change, Desired, GovernorConfig, Json, Plan, QueueCondition, plan_change
+from .config import Change, Desired, GovernorConfig, Plan, QueueCondition, plan_change
 from .entry import Entry
 from .errors import (
     AlreadyExists,
@@ -28,7 +28,7 @@ from .errors import (
     UnknownGovernor,
 )
 from .hazards import check_change, hazards
-from .jetstream import JetStream, check_echo, jetstream
+from .jetstream import JetStream, Json, check_echo, jetstream
 from .names import ALL_QUEUES, collective_subjects, governor_name, stream_name
 from .stack import Stack
 from .state import State
@@ -114,7 +114,7 @@ class Manager:
             return existing
 
     @classmethod
-    async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int = 0, **rest: Any) -> Manager:
+    async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int | None = None, **rest: Any) -> Manager:
         """Create the governor, or change the settings that are given and differ. With ``limit`` 0, only load it.
 
         ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``queue``. A setting that is not given
@@ -133,7 +133,7 @@ class Manager:
         """
         first: Plan | None = None
         lost: GovernorError | None = None
-        for _each in range(_ROUNDS):
+        for updates in range(_ROUNDS + 1):
             current, plan = await cls._plan(name, js, desired)
             if first is not None and plan.changes:
                 # Two callers that want different settings would go on in turns, if they updated at the same pace.
@@ -142,6 +142,8 @@ class Manager:
             if current is not None and not plan.changes:
                 current.before, current.changes = (first.before, first.changes) if first else (current.config, ())
                 return current
+            if updates == _ROUNDS:
+                break
             first = first or plan
             try:
                 await cls.apply(plan, js, current, force)

@@ -116,7 +116,7 @@ class Place:
         connection is lost.
         """
         if self._wake_up is not None:
-            await self._settle(_ACK)
+            await self._acknowledge(_ACK)
             await self._pull(_FIRST)
 
     async def leave(self, used: bool) -> None:
@@ -132,10 +132,10 @@ class Place:
         if successor is not None:
             with contextlib.suppress(PlaceLost):
                 await successor.listen()
-        await self._settle(_ACK if used else _NAK)
+        await self._acknowledge(_ACK if used else _NAK)
         while self._arrived:
             self._wake_up = self._arrived.popleft()
-            await self._settle(_NAK)
+            await self._acknowledge(_NAK)
 
     async def listen(self) -> None:
         """Listen for heartbeats from now on. Raises PlaceLost when the connection is lost.
@@ -201,7 +201,7 @@ class Place:
         self._heard = self._js.timing.clock()
         return False
 
-    async def _settle(self, verdict: bytes) -> None:
+    async def _acknowledge(self, verdict: bytes) -> None:
         """Send the server the verdict on the wake-up in hand, if there is one, and no error when that fails.
 
         A wake-up that the server hears nothing of goes to the next waiter half a second later.

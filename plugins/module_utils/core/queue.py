@@ -15,9 +15,9 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from .config import Json, QueueCondition
+from .config import QueueCondition
 from .errors import AlreadyExists, GovernorError, NoQueue, PermissionRefused, UnknownGovernor
-from .jetstream import JetStream, check_echo
+from .jetstream import JetStream, Json, check_echo
 from .names import queue_stream_name, queue_subject
 
 CONSUMER = "queue"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .entry import Entry
 from .errors import NotOwner, NotSent, NoVerdict, UnknownGovernor
 from .jetstream import JetStream, jetstream
+from .names import Owner
 from .stack import Stack
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 class Slot:
     """A slot that is held.
 
-    ``seq`` is its sequence in the governor: in governors that are made here one that is never used twice, and grows for
-    ever, so that it serves as a fencing token. ``waited`` seconds and ``attempts`` it took; ``waited_by`` is "queue" or
-    "polling", None when a slot was free at once. ``leave``: whether ``finish`` frees it; ``in_doubt``: that was tried,
-    and there was no answer.
+    ``seq`` is its sequence in the governor: in governors that are made here on nats-server 2.11.2 or newer one that is
+    never used twice, and grows for ever, so that it serves as a fencing token. ``waited`` seconds and ``attempts`` it
+    took; ``waited_by`` is "queue" or "polling", None when a slot was free at once. ``frees_on_finish``: False leaves it
+    to max_age; ``in_doubt``: it was tried, and there was no answer.
 
     Also an asynchronous context manager, which finishes on the way out.
     """
@@ -34,13 +35,13 @@ class Slot:
     governor: str
     seq: int
     holder: str
-    owner: str | None
+    owner: Owner | None
     token: str
     waited: float
     attempts: int
     waited_by: str | None
     stack: Stack
-    leave: bool = True
+    frees_on_finish: bool = True
     finished: bool = False
     in_doubt: bool = False
 
@@ -51,11 +52,11 @@ class Slot:
         governor; and where the slot is to be left to max_age. Raises NoVerdict when no server answered for as long as
         the connection has patience: call it again then.
         """
-        if self.finished or not self.leave:
+        if self.finished or not self.frees_on_finish:
             self.finished = True
             return False
         try:
-            freed = await self.stack.finish(self.seq, self.token, self.in_doubt)
+            freed = await self.stack.delete_own(self.seq, self.token, self.in_doubt)
         except NoVerdict as exc:
             self.in_doubt = self.in_doubt or not isinstance(exc, NotSent)
             raise

@@ -20,7 +20,6 @@ from enum import Enum
 from typing import Callable
 
 from .bulk import read_from
-from .config import Json
 from .entry import Entry, entry_headers
 from .errors import (
     EntryGone,
@@ -34,8 +33,8 @@ from .errors import (
     Undecided,
     UnknownGovernor,
 )
-from .jetstream import JetStream
-from .names import stream_name
+from .jetstream import JetStream, Json
+from .names import Owner, stream_name
 from .queue import Queue
 from .state import State
 from .timing import Answer, run_to_completion
@@ -74,7 +73,7 @@ class Stack:
         """Read the state of the governor. Raises UnknownGovernor, and NotAGovernor for another stream of that name."""
         return State.from_info(await self._ask(f"STREAM.INFO.{self.stream}", "Could not read"))
 
-    async def in_touch(self) -> State:
+    async def trusted_state(self) -> State:
         """Read the state from a server in touch with a majority of the replicas. Raises NoVerdict from any other.
 
         Whatever is asked next is answered by that server, or by one that became leader after it.
@@ -88,7 +87,7 @@ class Stack:
         return state
 
     async def publish(
-        self, subject: str, holder: str, owner: str | None, token: str, domain: str | None = None
+        self, subject: str, holder: str, owner: Owner | None, token: str, domain: str | None = None
     ) -> int | Refusal:
         """Publish an entry once. Return its sequence, or why it was not stored.
 
@@ -150,7 +149,7 @@ class Stack:
         async def once() -> Entry | None:
             found = await self._read(seq)
             if found is not None and found.token != token:
-                await self.in_touch()
+                await self.trusted_state()
                 found = await self._read(seq)
             return found if found is not None and found.token == token else None
 
@@ -176,7 +175,7 @@ class Stack:
                 return entry
         return None
 
-    async def settle(self) -> None:
+    async def wait_for_pending(self) -> None:
         """Wait until the server has done all that it was asked before.
 
         A deletion of what never was takes its turn after it. Raises NoVerdict while no majority of the replicas
@@ -189,38 +188,42 @@ class Stack:
 
     async def delete(self, seq: int, check: Callable[[Entry], None]) -> Entry | None:
         """Delete an entry after ``check`` has seen it, and may raise. Return it; None when it was gone before."""
-        doomed: Entry | None = None
+        asked_for: Entry | None = None
 
         async def once() -> Entry | None:
-            nonlocal doomed
+            nonlocal asked_for
             found = await self._read(seq)
-            if found is None or (doomed is not None and found.token != doomed.token):
+            if found is None or (asked_for is not None and found.token != asked_for.token):
                 # An earlier try whose answer was lost has done it, if there was one.
-                return doomed
+                return asked_for
             await self._checked(found, check)
             try:
                 await self._delete(seq)
             except EntryGone:
                 # In a cluster an earlier try may take effect only now.
-                return doomed
+                return asked_for
             except NotSent:
                 raise
             except (NoVerdict, asyncio.CancelledError):
-                doomed = found
+                asked_for = found
                 raise
             return found
 
         return await self._freed(once)
 
-    async def finish(self, seq: int, token: str, again: bool = False) -> bool:
+    def with_token(self, token: str) -> Callable[[Entry], None]:
+        """Return a check for ``delete`` that raises NotOwner for the entry of another acquisition."""
+        return only_if(self.name, lambda entry: entry.token == token, "whoever held that slot before")
+
+    async def delete_own(self, seq: int, token: str, in_doubt: bool = False) -> bool:
         """Delete the entry of that sequence and token. Return False when it was gone before. Raises NotOwner.
 
-        It is not read first where a sequence names one entry for ever. ``again``: a deletion was tried before and got
-        no answer, so that an entry which is gone is gone because of it.
+        It is not read first where a sequence names one entry for ever. ``in_doubt``: a deletion was tried before and
+        got no answer, so that an entry which is gone is gone because of it.
         """
         if seq < UNIQUE_FROM or self.js.server_version < _BEARS_UNKNOWN_SEQUENCES:
-            return await self.delete(seq, must_have(self.name, token)) is not None or again
-        asked = again
+            return await self.delete(seq, self.with_token(token)) is not None or in_doubt
+        asked = in_doubt
 
         async def once() -> bool:
             nonlocal asked
@@ -238,14 +241,14 @@ class Stack:
 
         return await self._freed(once)
 
-    async def _freed(self, removal: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _freed(self, deletion: Callable[[], Awaitable[Answer]]) -> Answer:
         """Carry a deletion to its verdict, and wake the queue. Do it anew if the caller is cancelled meanwhile."""
 
         async def carried_out() -> Answer:
-            removed = await self.js.until_verdict(removal)
-            if removed:
+            deleted = await self.js.until_verdict(deletion)
+            if deleted:
                 await self.queue.wake(1)
-            return removed
+            return deleted
 
         try:
             return await carried_out()
@@ -256,7 +259,7 @@ class Stack:
 
     async def purge(self) -> int:
         """Delete the entries that there are now, not those that come meanwhile. Return how many they were."""
-        state = await self.js.until_verdict(self.in_touch)
+        state = await self.js.until_verdict(self.trusted_state)
         if not state.active:
             return 0
         request = {"seq": state.last_seq + 1}
@@ -271,10 +274,10 @@ class Stack:
         twin = Stack(self.name, replace(self.js, domain=domain))
         left = ""
         try:
-            await twin.delete(seq, must_have(self.name, token))
+            await twin.delete(seq, self.with_token(token))
             entry = await self.find(lambda each: each.token == token)
             if entry is not None:
-                await self.delete(entry.seq, must_have(self.name, token))
+                await self.delete(entry.seq, self.with_token(token))
         except GovernorError as exc:
             left = f" An entry was left behind: {exc}"
         raise SubjectTaken(
@@ -287,7 +290,7 @@ class Stack:
         rest = []
         for found in await read_from(self.js, self.stream, seq):
             # Headers may have been lost on the way; entries of Go clients have none.
-            whole = found.token is not None and (found.owner or "").isascii()
+            whole = found.token is not None and str(found.owner or "").isascii()
             entry = found if whole else await self.entry(found.seq)
             rest += [entry] if entry is not None else []
         return rest
@@ -296,7 +299,7 @@ class Stack:
         try:
             check(entry)
         except GovernorError as exc:
-            await self.in_touch()
+            await self.trusted_state()
             if await self._read(entry.seq) != entry:
                 raise NoVerdict(f"{exc} But that has changed while it was looked at.") from exc
             raise
@@ -309,7 +312,7 @@ class Stack:
 
     async def _message(self, request: Json) -> Entry | None:
         found = await self._seen(request)
-        if found is None and (await self.in_touch()).config.replicas > 1:
+        if found is None and (await self.trusted_state()).config.replicas > 1:
             # The first answer may have been a deposed leader's, and the one after it its successor's.
             found = await self._seen(request)
         return found
@@ -336,18 +339,11 @@ class Stack:
             ) from exc
 
 
-def must_have(governor: str, token: str) -> Callable[[Entry], None]:
-    """A check for ``Stack.remove``: raises NotOwner for what another acquisition has entered."""
+def only_if(governor: str, wanted: Callable[[Entry], bool], asker: str) -> Callable[[Entry], None]:
+    """Return a check for ``Stack.delete`` that raises NotOwner for an entry that is not wanted.
 
-    def check(entry: Entry) -> None:
-        if entry.token != token:
-            raise NotOwner(_not_yours(governor, entry, "whoever held that slot before"))
-
-    return check
-
-
-def must_be(governor: str, wanted: Callable[[Entry], bool], asker: str) -> Callable[[Entry], None]:
-    """A check for ``Stack.remove``: raises NotOwner for what is not wanted; ``asker`` is whose it would be."""
+    ``asker`` is whose it would have to be, for the sentence.
+    """
 
     def check(entry: Entry) -> None:
         if not wanted(entry):

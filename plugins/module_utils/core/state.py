@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
-from .config import GovernorConfig, Json
+from .config import GovernorConfig
 from .entry import parse_time
+from .jetstream import Json
 
 # Seconds. Heartbeats come every second, and a replica calls an election when it has heard nothing from its leader for
 # at least four: a leader that has heard from a majority within this time is the only one.
@@ -59,8 +60,7 @@ class State:
             last_seq=int(state["last_seq"]),
             last_active=_moment(state["last_ts"]),
             created=parse_time(info["created"]),
-            # Servers before 2.10 do not send their time.
-            now=parse_time(info["ts"]) if "ts" in info else datetime.now(timezone.utc),
+            now=parse_time(info["ts"]),
             oldest=parse_time(state["first_ts"]) if int(state["messages"]) else None,
             clustered=clustered,
             leader=cluster.get("leader") if clustered else None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LISTENERS = 5
 
 
-class Place(Protocol):
+class Listener(Protocol):
     """What a watch asks of a place."""
 
     async def listen(self) -> None:
@@ -45,17 +45,17 @@ class Watch:
     def __init__(self) -> None:
         self.ended = False
         self.last_look: tuple[State, QueueState, float] | None = None
-        self._listens: dict[Place, bool] = {}
+        self._listens: dict[Listener, bool] = {}
 
-    def join(self, place: Place) -> None:
+    def join(self, place: Listener) -> None:
         """Add a place, and decide whether it listens."""
         self._listens[place] = sum(self._listens.values()) < _LISTENERS
 
-    def listens(self, place: Place) -> bool:
+    def listens(self, place: Listener) -> bool:
         """Return whether the place listens for heartbeats, which tell that the queue is still there."""
         return self._listens[place]
 
-    def leave(self, place: Place) -> Place | None:
+    def leave(self, place: Listener) -> Listener | None:
         """Remove a place, and return the place that is to listen from now on instead of it.
 
         None when enough others listen. Otherwise it is the newest place, which is likely to stay the longest.

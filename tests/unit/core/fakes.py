@@ -21,12 +21,13 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.config imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue, QueueState
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal, Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiter import Waiter
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -159,7 +160,7 @@ class Publishing(NamedTuple):
 
     subject: str
     holder: str
-    owner: Optional[str]
+    owner: Optional[Owner]
     token: str
 
 
@@ -184,7 +185,7 @@ class FakeStack:
         self._last: Outcome = outcomes[-1]
 
     async def publish(
-        self, subject: str, holder: str, owner: Optional[str], token: str, _domain: Optional[str]
+        self, subject: str, holder: str, owner: Optional[Owner], token: str, _domain: Optional[str]
     ) -> Union[int, Refusal]:
         self.entered.append(Publishing(subject, holder, owner, token))
         outcome = next(self._outcomes, self._last)
@@ -202,10 +203,10 @@ class FakeStack:
     async def moved(self, subject: str, was_there: bool) -> State:
         return await Stack.moved(cast(Stack, self), subject, was_there)
 
-    async def in_touch(self) -> State:
+    async def trusted_state(self) -> State:
         return await self.state()
 
-    async def settle(self) -> None:
+    async def wait_for_pending(self) -> None:
         if self.settles is not None:
             raise self.settles
 
@@ -215,7 +216,10 @@ class FakeStack:
     async def find(self, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
         return next((entry for entry in await self.entries() if wanted(entry)), None)
 
-    async def finish(self, seq: int, _token: str, _again: bool = False) -> bool:
+    def with_token(self, token: str) -> Callable[[Entry], None]:
+        return Stack.with_token(cast(Stack, self), token)
+
+    async def delete_own(self, seq: int, _token: str, _in_doubt: bool = False) -> bool:
         self.removed.append(seq)
         return True
 
@@ -254,7 +258,7 @@ def an_entry(seq: int, holder: str, age: float) -> Entry:
     return Entry(
         seq,
         holder,
-        f"r/{holder}/{holder}",
+        Owner("r", holder, holder),
         f"token-{seq}",
         datetime.fromtimestamp(NOON.timestamp() - age, timezone.utc),
     )
@@ -265,10 +269,10 @@ class Watched(Governor):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.waits: list[Waiting] = []
+        self.waits: list[Waiter] = []
 
-    def waiting(self, subject: str) -> Waiting:
-        self.waits.append(super().waiting(subject))
+    def new_waiter(self, subject: str) -> Waiter:
+        self.waits.append(super().new_waiter(subject))
         return self.waits[-1]
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting for a slot: when the next try is made, when it ends, and what the caller is told then."""
+"""Waiter for a slot: when the next try is made, when it ends, and what the caller is told then."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     UnknownGovernor,
     WaitTimeout,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
@@ -36,6 +37,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
 )
 
 SUBJECT = "$GOVERNOR.campaign.g"
+OWNER = Owner("r", "web01", "web01")
 
 
 def taking(time: FakeTime, seconds: float, outcome: Outcome) -> Outcome:
@@ -50,7 +52,7 @@ def taking(time: FakeTime, seconds: float, outcome: Outcome) -> Outcome:
 
 
 def start(time: FakeTime, stack: FakeStack, timeout: Optional[float] = None, **options: Any) -> Slot:
-    return asyncio.run(governor(time, stack, **options).start("web01", owner="r/web01", timeout=timeout))
+    return asyncio.run(governor(time, stack, **options).start("web01", owner=OWNER, timeout=timeout))
 
 
 def refused(time: FakeTime, stack: FakeStack, timeout: Optional[float], **options: Any) -> GovernorError:
@@ -72,15 +74,15 @@ def another_leads_and_has_it(stack: FakeStack) -> None:
     async def entries(most: Optional[int] = None) -> list[Entry]:
         return [an_entry(1, "web03", 41), replace(an_entry(2, "web01", 0), token=stack.tokens[-1])][:most]
 
-    stack.in_touch, stack.entries = in_touch, entries  # type: ignore[method-assign]
+    stack.trusted_state, stack.entries = in_touch, entries  # type: ignore[method-assign]
 
 
 def test_a_free_slot_is_taken_at_the_first_try() -> None:
     time, stack = FakeTime(), FakeStack(7, state=a_state())
     slot = start(time, stack)
-    assert (slot.seq, slot.holder, slot.owner, slot.governor) == (7, "web01", "r/web01", "g")
+    assert (slot.seq, slot.holder, slot.owner, slot.governor) == (7, "web01", OWNER, "g")
     assert (slot.attempts, slot.waited, time.slept) == (1, 0, [])
-    assert stack.entered == [Publishing(SUBJECT, "web01", "r/web01", slot.token)]
+    assert stack.entered == [Publishing(SUBJECT, "web01", OWNER, slot.token)]
 
 
 def test_a_full_governor_is_tried_every_interval_with_the_same_token() -> None:
@@ -140,7 +142,7 @@ def test_who_may_not_read_enters_with_a_new_token_after_the_window() -> None:
     async def refused_to_read() -> State:
         raise PermissionRefused("may not read")
 
-    stack.in_touch = refused_to_read  # type: ignore[method-assign]
+    stack.trusted_state = refused_to_read  # type: ignore[method-assign]
     slot = start(FakeTime(), stack, interval=61, subject=SUBJECT)
     assert (slot.seq, len(set(stack.tokens))) == (9, 2)
 
@@ -360,3 +362,27 @@ def test_a_bad_holder_is_refused_before_anything_is_sent(holder: str) -> None:
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue):
         governor(FakeTime(), FakeStack(1, state=a_state()), **options)
+
+
+def test_an_owner_that_could_not_be_read_again_is_refused() -> None:
+    """It goes into a header: with a line break it would forge another one."""
+    stack = FakeStack(1, state=a_state())
+    forged = Owner("r", "web01", "web01\r\nGovernor-Token: forged")
+    with pytest.raises(InvalidValue, match="^A holder must be printable and on one line"):
+        asyncio.run(governor(FakeTime(), stack).start("web01", owner=forged))
+    assert stack.entered == []
+
+
+@pytest.mark.parametrize("interval", [0, -1.5])
+def test_an_interval_without_a_pause_is_refused(interval: float) -> None:
+    with pytest.raises(InvalidValue, match=f"^interval must be more than 0 s, not {interval:g}"):
+        governor(FakeTime(), FakeStack(1, state=a_state()), interval=interval)
+
+
+def test_whoever_names_the_subject_cannot_be_admitted_by_a_state_that_is_not_read() -> None:
+    async def admit(_stack: object, _state: State) -> None:
+        raise AssertionError("nothing was read")
+
+    made = governor(FakeTime(), FakeStack(1, state=a_state()), subject=SUBJECT)
+    with pytest.raises(InvalidValue, match="^admit needs a governor whose subject is read from its stream"):
+        asyncio.run(made.start("web01", admit=admit))

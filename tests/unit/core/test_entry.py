@@ -17,6 +17,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.entry impo
     format_time,
     parse_time,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -31,13 +32,17 @@ def message(body: bytes, headers: Optional[dict[str, str]] = None, **rest: Any) 
 
 
 def test_an_entry_of_ours() -> None:
-    entry = Entry.from_message(message("wéb01".encode(), entry_headers("läuf/wéb/wéb01", "t-1")))
-    assert entry == Entry(seq=7, holder="wéb01", owner="läuf/wéb/wéb01", token="t-1", time=NOON)
+    entry = Entry.from_message(message("wéb01".encode(), entry_headers(Owner("läuf", "wéb", "wéb01"), "t-1")))
+    assert entry == Entry(seq=7, holder="wéb01", owner=Owner("läuf", "wéb", "wéb01"), token="t-1", time=NOON)
     assert (entry.run_id, entry.host, entry.whose) == ("läuf", "wéb", "host 'wéb' of run 'läuf'")
 
 
 def test_the_headers_of_an_entry() -> None:
-    assert entry_headers("r/h", "t") == {"Nats-Msg-Id": "t", "Governor-Token": "t", "Governor-Owner": "r/h"}
+    assert entry_headers(Owner("r", "a/b", "h"), "t") == {
+        "Nats-Msg-Id": "t",
+        "Governor-Token": "t",
+        "Governor-Owner": "r/a%2Fb/h",
+    }
     assert entry_headers(None, "t") == {"Nats-Msg-Id": "t", "Governor-Token": "t"}
 
 
@@ -47,9 +52,9 @@ def test_an_entry_of_a_go_client_has_no_headers() -> None:
 
 
 def test_foreign_headers_and_colons_in_values() -> None:
-    headers = {"Trace": "a", "Governor-Owner": "2026-03-01T12:00:00/web:01", "Governor-Token": "t"}
+    headers = {"Trace": "a", "Governor-Owner": "2026-03-01T12:00:00//web:01", "Governor-Token": "t"}
     entry = Entry.from_message(message(b"web:01", headers))
-    assert entry.owner == "2026-03-01T12:00:00/web:01"
+    assert entry.owner == Owner("2026-03-01T12:00:00", "", "web:01")
 
 
 def test_an_entry_without_a_body() -> None:

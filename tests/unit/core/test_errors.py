@@ -61,7 +61,7 @@ def test_an_error_without_code_and_text() -> None:
 
 def test_every_row_is_reached() -> None:
     """No row stands in the shadow of an earlier one."""
-    for row in errors.VERDICTS:
+    for row in errors.ERROR_CODES:
         error = from_server({"err_code": row.code, "description": row.text or "any"}, "x")
         assert error.__class__ is row.error
 

@@ -133,8 +133,9 @@ def test_bad_labels(label: str, sentence: str) -> None:
     ],
 )
 def test_an_owner_is_taken_apart_as_it_was_put_together(run_id: str, host: str, holder: str, written: str) -> None:
-    assert str(Owner.of(run_id, holder, host)) == written
-    assert Owner.parse(written) == (run_id, host, holder)
+    owner = Owner.of(run_id, holder, host)
+    assert str(owner) == written
+    assert Owner.parse(written) == owner == (run_id, host, holder)
 
 
 @pytest.mark.parametrize("owner", [None, "", "no slash", "one/slash"])
@@ -149,10 +150,10 @@ def test_whose_a_slot_is_in_sentences() -> None:
 
 def test_bad_owners() -> None:
     with pytest.raises(InvalidValue, match=r"^A run id must not contain a slash, as 'a/b' does\.$"):
-        str(Owner.of("a/b", "web01"))
+        Owner.of("a/b", "web01")
     with pytest.raises(InvalidValue, match=r"^A run id must not be empty\.$"):
-        str(Owner.of("", "web01"))
+        Owner.of("", "web01")
     with pytest.raises(InvalidValue, match=r"^A holder must not be empty\.$"):
-        str(Owner.of("r1", ""))
+        Owner.of("r1", "")
     with pytest.raises(InvalidValue, match=r"^A host's name must be printable and on one line, not 'web\\n1'\.$"):
-        str(Owner.of("r1", "web01", "web\n1"))
+        Owner.of("r1", "web01", "web\n1")

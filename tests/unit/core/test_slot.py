@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Optional, Union, cast
+from typing import Optional, Union
 
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NotOwner, NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import UNIQUE_FROM, must_be
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import UNIQUE_FROM, only_if
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     NOON,
     FakeStack,
@@ -33,9 +34,9 @@ class Removing(FakeStack):
         self.calls = 0
         self.again: list[bool] = []
 
-    async def finish(self, _seq: int, _token: str, again: bool = False) -> bool:
+    async def delete_own(self, _seq: int, _token: str, in_doubt: bool = False) -> bool:
         self.calls += 1
-        self.again.append(again)
+        self.again.append(in_doubt)
         outcome = self.removals.pop(0)
         if isinstance(outcome, GovernorError):
             raise outcome
@@ -118,15 +119,15 @@ def test_the_context_manager_gives_the_slot_back_also_after_an_exception() -> No
     ],
 )
 def test_who_may_release_by_owner(owner: Optional[str], said: str) -> None:
-    check = must_be("g", lambda entry: entry.run_id == "mine", "run 'mine'")
-    check(Entry(4, "web01", "mine/web01/web01", "t", NOON))
+    check = only_if("g", lambda entry: entry.run_id == "mine", "run 'mine'")
+    check(Entry(4, "web01", Owner("mine", "web01", "web01"), "t", NOON))
     with pytest.raises(NotOwner) as caught:
-        check(Entry(4, "web01", cast("str", owner), "t", NOON))
+        check(Entry(4, "web01", Owner.parse(owner), "t", NOON))
     assert str(caught.value).startswith(f"Slot 4 of governor 'g' is held by 'web01' {said}, not by run 'mine': it was")
 
 
 @pytest.mark.parametrize(("seq", "said"), [(4, True), (UNIQUE_FROM, False)])
 def test_that_a_sequence_may_be_used_twice_is_told_where_it_may(seq: int, said: bool) -> None:
     with pytest.raises(NotOwner) as caught:
-        must_be("g", lambda _entry: False, "mine")(Entry(seq, "web01", "other//web01", "t", NOON))
+        only_if("g", lambda _entry: False, "mine")(Entry(seq, "web01", Owner("other", "", "web01"), "t", NOON))
     assert ("Sequences count from 1 again" in str(caught.value)) is said

@@ -212,7 +212,7 @@ def test_a_wake_up_that_cannot_be_sent_does_not_spoil_the_removal() -> None:
 def given_back(*script: tuple[str, Any], seq: int = UNIQUE_FROM, version: tuple[int, int, int] = (2, 11, 0)) -> bool:
     nats = FakeNats(version)
     js = Scripted(*script, nats=nats)
-    done = asyncio.run(Stack("g", js).finish(seq, "mine"))
+    done = asyncio.run(Stack("g", js).delete_own(seq, "mine"))
     assert cast("Any", js).script == []
     assert len(nats.published) == done
     return done
@@ -241,14 +241,14 @@ def test_a_release_that_is_cancelled_is_done_once_more_and_tells_the_queue(then:
     for seq, reading in ((UNIQUE_FROM, []), (4, [(READ, MINE)])):
         js = Scripted(*reading, (DELETE, asyncio.CancelledError()), *reading, (DELETE, then), nats=nats)
         with pytest.raises(asyncio.CancelledError):
-            asyncio.run(Stack("g", js).finish(seq, "mine"))
+            asyncio.run(Stack("g", js).delete_own(seq, "mine"))
         assert cast("Any", js).script == []
     assert nats.count("$GOVERNOR.queue.g") == 2
 
 
 def test_what_is_gone_after_a_try_without_an_answer_is_given_back() -> None:
     js = Scripted((DELETE, EntryGone("gone")))
-    assert asyncio.run(Stack("g", js).finish(UNIQUE_FROM, "mine", again=True)) is True
+    assert asyncio.run(Stack("g", js).delete_own(UNIQUE_FROM, "mine", in_doubt=True)) is True
 
 
 def test_any_other_sequence_is_read_before_it_is_given_back() -> None:

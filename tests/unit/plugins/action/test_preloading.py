@@ -21,7 +21,7 @@ def open_files():
 
 before = open_files()
 from ansible_collections.jetstream.governor.plugins.action import governed
-names = ("nats.aio.client", "ansible_collections.jetstream.governor.plugins.module_utils.core.waiting")
+names = ("nats.aio.client", "ansible_collections.jetstream.governor.plugins.module_utils.core.waiter")
 print([name in sys.modules for name in names], threading.active_count(), len(open_files() - before))
 """
 

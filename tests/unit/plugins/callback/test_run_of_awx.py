@@ -25,6 +25,6 @@ def test_the_run_is_known_when_a_play_begins(extra_vars: dict[str, Any]) -> None
     callback._ledger = Ledger()
     manager = SimpleNamespace(extra_vars=extra_vars)
     callback.v2_playbook_on_play_start(SimpleNamespace(get_variable_manager=lambda: manager))
-    hidden = replace(an_entry(1, "web01", 5), owner=str(Owner.of(run_id(extra_vars), "web01", "web01")))
+    hidden = replace(an_entry(1, "web01", 5), owner=Owner.of(run_id(extra_vars), "web01", "web01"))
     assert callback._ledger.is_untold("g", hidden)
     assert not callback._ledger.is_untold("g", an_entry(1, "web01", 5))

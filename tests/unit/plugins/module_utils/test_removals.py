@@ -23,7 +23,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
 
 
 def held(seq: int, holder: str, run_id: Optional[str], host: str = "") -> Entry:
-    owner = None if run_id is None else str(Owner.of(run_id, holder, host))
+    owner = None if run_id is None else Owner.of(run_id, holder, host)
     return replace(an_entry(seq, holder, 100 - seq), owner=owner)
 
 

@@ -12,6 +12,7 @@ from typing import cast
 from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.results import (
     entry_result,
@@ -115,7 +116,12 @@ WHOSE = {"holder": "web01", "run_id": "r", "host": "web01"}
 def test_an_entry_that_is_removed() -> None:
     entry = an_entry(7, "web01", age=41.23456)
     assert removed_result(entry, NOON) == {**WHOSE, "seq": 7, "held": 41.235}
-    assert removed_result(replace(entry, owner="r//web01"), NOON) == {**WHOSE, "host": None, "seq": 7, "held": 41.235}
+    assert removed_result(replace(entry, owner=Owner("r", "", "web01")), NOON) == {
+        **WHOSE,
+        "host": None,
+        "seq": 7,
+        "held": 41.235,
+    }
     assert removed_result(replace(entry, owner=None), NOON)["run_id"] is None
 
 

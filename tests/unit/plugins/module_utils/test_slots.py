@@ -147,7 +147,7 @@ def test_a_wrong_sequence(seq: int) -> None:
     assert str(caught.value) == f"seq must be at least 1, not {seq}."
 
 
-def test_without_a_play_a_run_must_be_given() -> None:
+def test_without_a_play_a_run_only_if_given() -> None:
     with pytest.raises(InvalidValue, match=r"^A run id must not be empty\.$"):
         request_of(play=None)
     assert request_of(play=None, run_id="r") == replace(
@@ -183,8 +183,8 @@ def test_a_slot_that_another_host_holds_under_the_same_name(monkeypatch: pytest.
     """A shared holder is no shared slot: the cap would not hold."""
     shop = replace(CAMPAIGN, holder="deploy of shop")
     request, of_the_whole_run = replace(REQUEST, campaign=shop), replace(REQUEST, campaign=replace(shop, host=""))
-    theirs = replace(an_entry(3, shop.holder, 9), owner=str(replace(shop, host="web02").owner))
-    mine = replace(an_entry(4, shop.holder, 5), owner=str(shop.owner))
+    theirs = replace(an_entry(3, shop.holder, 9), owner=replace(shop, host="web02").owner)
+    mine = replace(an_entry(4, shop.holder, 5), owner=shop.owner)
     assert acquired(monkeypatch, request, theirs)["changed"] is True
     assert acquired(monkeypatch, request, theirs, mine)["slot"]["seq"] == 4
     assert acquired(monkeypatch, of_the_whole_run, theirs, mine)["changed"] is True

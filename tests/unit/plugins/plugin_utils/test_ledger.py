@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.plugin_utils.ledger import (
     GOVERNED,
     JOBS,
@@ -50,7 +51,7 @@ def cells(made: Ledger) -> list[tuple[str, ...]]:
 
 
 def entry(seq: int, owner: str | None = f"{RUN}/h1/h1") -> Entry:
-    return Entry(seq, "h1", owner, "token", datetime(2026, 1, 1, tzinfo=timezone.utc))
+    return Entry(seq, "h1", Owner.parse(owner), "token", datetime(2026, 1, 1, tzinfo=timezone.utc))
 
 
 def test_a_governed_task() -> None:

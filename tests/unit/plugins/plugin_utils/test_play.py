@@ -64,7 +64,7 @@ def test_the_job_of_awx_is_the_run(monkeypatch: pytest.MonkeyPatch, job: Any) ->
 
 def test_two_controllers_that_count_their_jobs_alike_are_two_owners(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = awx_run(monkeypatch, "https://one.example.org"), awx_run(monkeypatch, "https://other.example.org")
-    assert len({str(Owner.of(one, "web01", "web01")), str(Owner.of(other, "web01", "web01"))}) == 2
+    assert len({Owner.of(one, "web01", "web01"), Owner.of(other, "web01", "web01")}) == 2
 
 
 @pytest.mark.parametrize(

@@ -54,14 +54,14 @@ def enters(stack: CountingStack) -> bool:
     async def campaign() -> bool:
         made = governor(FakeTime(), stack)
 
-        await made.start("web01", owner=str(MINE), timeout=5, admit=partial(refuse_second, owner=MINE))
+        await made.start("web01", owner=MINE, timeout=5, admit=partial(refuse_second, owner=MINE))
         return True
 
     return asyncio.run(campaign())
 
 
 def owned(owner: Optional[str]) -> Entry:
-    return replace(an_entry(7, "deploy", age=130), owner=owner)
+    return replace(an_entry(7, "deploy", age=130), owner=Owner.parse(owner))
 
 
 @pytest.mark.parametrize(

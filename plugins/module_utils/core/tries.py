@@ -15,21 +15,24 @@ import math
 import uuid
 
 from .errors import NotSent, NoVerdict
-from .stack import Refusal, Stack, must_have
+from .names import Owner
+from .stack import Refusal, Stack
 from .state import State
 
 # What servers choose, in seconds, where nothing shortens it.
 _USUAL_WINDOW = 120.0
 
 
-class Attempt:
+class Tries:
     """An attempt of one holder to get an entry into a governor.
 
     ``tries`` counts the tries so far; ``token`` is that of the last one; ``subject`` is where it goes. ``state`` is the
     governor as just read; None where ``subject`` says where to go.
     """
 
-    def __init__(self, stack: Stack, subject: str | None, holder: str, owner: str | None, state: State | None) -> None:
+    def __init__(
+        self, stack: Stack, subject: str | None, holder: str, owner: Owner | None, state: State | None
+    ) -> None:
         self.subject = subject or (state.config.subject if state else "")
         self.tries = 0
         self.token = _new_token()
@@ -81,7 +84,7 @@ class Attempt:
         timing = self._js.timing
         seq = await timing.until_verdict(self._what_became, patience, timing.clock() + patience)
         if seq is not None:
-            await self._stack.delete(seq, must_have(self._stack.name, self.token))
+            await self._stack.delete(seq, self._stack.with_token(self.token))
 
     async def _try(self) -> int | Refusal:
         if not self._recognised:
@@ -116,7 +119,7 @@ class Attempt:
             if outcome is Refusal.STALE or self._one_replica:
                 return None
         # What a leader has accepted waits in its log for the other replicas, and is refused and not found meanwhile.
-        await self._stack.settle()
+        await self._stack.wait_for_pending()
         return await self._find()
 
     async def _publish(self) -> int | Refusal:
@@ -159,7 +162,7 @@ class Attempt:
         """Whether nobody but the server that refused the token can have taken it."""
         if self._one_replica:
             return True
-        before, now = self._leader, await self._stack.in_touch()
+        before, now = self._leader, await self._stack.trusted_state()
         self._state, self._leader = now, now.leader
         return now.config.replicas == 1 or before == now.leader
 

@@ -13,9 +13,10 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
-from ansible_collections.jetstream.governor.plugins.module_utils.core.situation import Situation, pauses, report
+from ansible_collections.jetstream.governor.plugins.module_utils.core.report import pauses, report
+from ansible_collections.jetstream.governor.plugins.module_utils.core.situation import Situation
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
-from ansible_collections.jetstream.governor.plugins.module_utils.core.waiting import Waiting
+from ansible_collections.jetstream.governor.plugins.module_utils.core.waiter import Waiter
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeNats,
     FakeStack,
@@ -29,11 +30,11 @@ HOLDERS = [an_entry(1, "db01", 130), an_entry(2, "db02", 60)]
 Seen = Union[Situation, GovernorError]
 
 
-class Waiter:
+class FakeWaiter:
     """One that waits, and knows its position or not."""
 
     def __init__(self, position: Optional[int] = None, by: str = "queue") -> None:
-        self.by = by
+        self.waited_by = by
         self._position = position
 
     def position_in(self, _queue: QueueState) -> Optional[int]:
@@ -41,7 +42,7 @@ class Waiter:
 
 
 def told(
-    waiter: Waiter,
+    waiter: FakeWaiter,
     queue: Union[QueueState, None] = None,
     seconds: float = 15,
     state: Union[State, GovernorError, None] = None,
@@ -60,7 +61,7 @@ def told(
 
         time.at(1000 + seconds, end)
         telling = asyncio.ensure_future(
-            report(stack, cast(Waiting, waiter), time.timing, 1000, lambda *told: reports.append(told))
+            report(stack, cast(Waiter, waiter), time.timing, 1000, lambda *told: reports.append(told))
         )
         await ended.wait()
         telling.cancel()
@@ -75,26 +76,26 @@ def test_less_and_less_often() -> None:
 
 
 def test_of_a_short_wait_nothing_is_told() -> None:
-    assert told(Waiter(3), QueueState(7, 0), seconds=10) == []
+    assert told(FakeWaiter(3), QueueState(7, 0), seconds=10) == []
 
 
 def test_how_it_stands_with_one_in_the_queue() -> None:
     seen = Situation(a_state(2), HOLDERS[:1], waiting=7, position=3)
-    assert told(Waiter(3), QueueState(7, 0), seconds=25) == [(10, seen), (20, seen)]
+    assert told(FakeWaiter(3), QueueState(7, 0), seconds=25) == [(10, seen), (20, seen)]
 
 
 def test_a_position_that_is_not_known_yet_is_the_last() -> None:
-    assert told(Waiter(), QueueState(7, 0)) == [(10, Situation(a_state(2), HOLDERS[:1], waiting=7, position=7))]
+    assert told(FakeWaiter(), QueueState(7, 0)) == [(10, Situation(a_state(2), HOLDERS[:1], waiting=7, position=7))]
 
 
 @pytest.mark.parametrize(
     ("waiter", "queue"),
-    [(Waiter(1), QueueState(0, 0)), (Waiter(1), None), (Waiter(by="polling"), QueueState(7, 0))],
+    [(FakeWaiter(1), QueueState(0, 0)), (FakeWaiter(1), None), (FakeWaiter(by="polling"), QueueState(7, 0))],
 )
-def test_without_a_place_no_position_is_told(waiter: Waiter, queue: Optional[QueueState]) -> None:
+def test_without_a_place_no_position_is_told(waiter: FakeWaiter, queue: Optional[QueueState]) -> None:
     assert told(waiter, queue) == [(10, Situation(a_state(2), HOLDERS[:1]))]
 
 
 def test_a_server_that_does_not_answer() -> None:
     away = NoVerdict("No answer.")
-    assert told(Waiter(3), state=away) == [(10, away)]
+    assert told(FakeWaiter(3), state=away) == [(10, away)]

@@ -27,21 +27,21 @@ _JOIN_EVERY = 5.0
 _NOT_NOW = (NoVerdict, JetStreamUnavailable)
 
 
-class Waiting:
+class Waiter:
     """One waiter. An asynchronous context: on the way out it leaves the queue.
 
     ``started``: set it when the slot is held; a wake-up that led to nothing goes on to the next in the queue.
-    ``by`` is "queue" or "polling", None before anything was waited for. ``counts``: set it to have the queue counted
-    whenever this one joins it, one request more: those who join together know their places apart then.
+    ``waited_by`` is "queue" or "polling", None before anything was waited for. ``counts``: set it to have the queue
+    counted whenever this one joins it, one request more: those that join together know their positions apart then.
     """
 
     def __init__(self, stack: Stack, subject: str, interval: float | None, backoff: Backoff | None) -> None:
-        self.by: str | None = None
+        self.waited_by: str | None = None
         self.counts = False
         self.started = False
         self._stack = stack
         self._queue = stack.queue
-        self._interval = interval or _TRY_EVERY
+        self._interval = _TRY_EVERY if interval is None else interval
         self._backoff = backoff
         self._timing = stack.js.timing
         self._lookout = Lookout(self._timing, subject, interval)
@@ -66,7 +66,7 @@ class Waiting:
     def subject(self, subject: str) -> None:
         self._lookout.subject = subject
 
-    async def __aenter__(self) -> Waiting:
+    async def __aenter__(self) -> Waiter:
         return self
 
     async def __aexit__(
@@ -106,7 +106,7 @@ class Waiting:
 
     async def _poll(self, deadline: float) -> bool:
         """Sleep until the next try, or until it is time to look for a queue. Return whether to try now."""
-        self.by = "polling"
+        self.waited_by = "polling"
         until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
         self._queue.js.logger.debug("governor %s is full, waiting without a queue", self._queue.name)
         await self._timing.sleep(max(0.0, until - self._timing.clock()))
@@ -135,7 +135,7 @@ class Waiting:
             self._queue.js.logger.debug("%s", exc)
             return
         self._queue.js.logger.debug("governor %s is full, joined its queue", self._queue.name)
-        self._mine, self.by = place, "queue"
+        self._mine, self.waited_by = place, "queue"
         self._lookout.note_join()
         if self.counts:
             # Beside the wait: a wake-up may come before the answer.
