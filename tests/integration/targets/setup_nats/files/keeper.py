@@ -4,8 +4,9 @@
 """Runs nats-servers for as long as the ansible-playbook that wants them lives.
 
 ``keeper.py OWNER FOLDER NATS_SERVER``: starts a server for every ``*.conf`` in FOLDER, and writes where they listen and
-its own process id to ``ready.json``. On SIGTERM, or when the process OWNER is gone, it ends the servers and removes
-FOLDER: so nothing stays behind, also when ansible-playbook is killed before its handlers run.
+its own process id to ``ready.json``. On SIGTERM, or when the process OWNER is gone, it ends the servers, and the
+supervisors whose ``supervisord.pid`` is below FOLDER, and removes FOLDER: so nothing stays behind, also when
+ansible-playbook is killed before its handlers run.
 """
 
 from __future__ import annotations
@@ -56,6 +57,18 @@ def _ports(folder: Path, name: str, process: subprocess.Popen[bytes]) -> dict[st
     raise SystemExit(f"nats-server '{name}' did not start: {log.read_text() if log.exists() else 'no log'}")
 
 
+def _end_supervisors(folder: Path) -> None:
+    """Those that the tests of a role have left behind; with each ends what it has started."""
+    deadline = time.monotonic() + _STOP_WITHIN
+    for path in folder.glob("**/supervisord.pid"):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(path.read_text())
+            os.kill(pid, signal.SIGTERM)
+            while time.monotonic() < deadline:
+                os.kill(pid, 0)
+                time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def _servers(folder: Path, binary: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -90,6 +103,7 @@ def main() -> None:
             while not ended and _alive(owner):
                 time.sleep(_LOOK_EVERY)
     finally:
+        _end_supervisors(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
