@@ -2,9 +2,9 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to campaign for a slot: the options that ``governor_slot`` and ``governed`` share, and the request they come to.
+"""The options that ``governor_slot`` and ``governed`` share: how to campaign for a slot, and the request that makes.
 
-The two differ in how long they wait by default, and in what they do beside the campaign.
+The two differ in how long they wait by default, and in their other options.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .core.durations import parse_duration, parse_wait
 from .core.errors import InvalidValue
 from .core.names import Owner, check_name, check_run_id
 
-# A waiter that asks more often than this burdens the server for nothing.
+# Seconds. A waiter that asks more often than this burdens the server for nothing.
 _SHORTEST_INTERVAL = 0.01
 
 
 def campaign_options(wait_timeout: str) -> dict[str, dict[str, Any]]:
-    """Return the argument spec of these options, with ``wait_timeout`` as the default of the option of that name."""
+    """Return the argument spec of the options, in which ``wait_timeout`` is the default of that option."""
     return {
         "governor": {"type": "str", "required": True},
         "holder": {"type": "str"},
@@ -58,10 +58,10 @@ class CampaignRequest:
 
 
 def parse_campaign(params: Mapping[str, Any], run_id: str, host: str) -> CampaignRequest:
-    """Return the request in ``params``, which are as the argument spec gives them.
+    """Return the request that ``params`` make, which are as the argument spec gives them.
 
-    ``run_id`` and ``host`` are those that the controller has found for the task, since only it knows them. Raises
-    InvalidValue for what no server need be asked about.
+    ``run_id`` and ``host`` are the owner's as the controller has found them, since it alone knows them. Raises
+    InvalidValue for what is wrong whatever the server says.
     """
     return CampaignRequest(
         governor=check_name(params["governor"]),
@@ -85,7 +85,7 @@ def _interval(value: str | None) -> float | None:
 
 
 def _backoff(value: list[str] | None) -> str | list[int] | None:
-    """Return a policy's name for one word, milliseconds for numbers; the core refuses names that it does not know."""
+    """Return the name of a policy for one word, and milliseconds for numbers. The core refuses unknown names."""
     if not value:
         return None
     if len(value) == 1 and not value[0].isdecimal():

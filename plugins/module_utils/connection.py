@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connection to NATS as the settings describe it, or one clear sentence why there is none."""
+"""Connect to NATS as the settings say, or tell in one sentence why that was not possible."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .settings import Settings, redact
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-# Entries of which nobody knows yet whether they exist are taken back in the background, for so long at the end.
+# Seconds to wait, before the connection is closed, for entries that are still being withdrawn in the background.
 _SETTLE_WITHIN = 15.0
 
-# How long a connection that is not needed any more may take to say goodbye.
+# Seconds that closing a connection may take.
 _CLOSE_WITHIN = 2.0
 
 
 class CannotConnect(NotSent):
-    """No connection: nothing was asked of anybody."""
+    """There is no connection, so nothing was sent."""
 
 
 @contextlib.asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[JetStream]:
-    """JetStream over a connection that is closed on the way out. Raises CannotConnect."""
+    """Connect, yield JetStream over the connection, and close it on the way out. Raises CannotConnect."""
     nc = await _connect(settings)
     js = JetStream(nc, domain=settings.js_domain, timeout=settings.request_timeout)
     try:
@@ -55,7 +55,7 @@ async def _connect(settings: Settings) -> Client:
         errors.append(exc)
 
     try:
-        # Without an own bound, nats-py tries a server that refuses for two minutes.
+        # Without this bound, nats-py would try a server that refuses for two minutes.
         await asyncio.wait_for(
             nc.connect(error_cb=on_error, **_options(settings)),
             (settings.connect_timeout + 1) * len(settings.servers),
@@ -64,7 +64,7 @@ async def _connect(settings: Settings) -> Client:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(nc.close(), _CLOSE_WITHIN)
         raise CannotConnect(_sentence(settings, _most_telling([exc, *errors]))) from exc
-    # The first connection must be quick to fail; one that is lost later is waited for as long as the work goes on.
+    # The first connection fails quickly. One that is lost later is tried again for as long as the work goes on.
     nc.options["max_reconnect_attempts"] = -1
     nc.options["reconnect_time_wait"] = 0.5
     return nc
@@ -92,7 +92,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if not (settings.tls_ca or settings.tls_cert or settings.tls_first):
-        # A tls:// server, or one that asks for TLS, gets the system's authorities.
+        # None lets nats-py use the system's authorities, for a tls:// server and for one that asks for TLS.
         return None
     try:
         context = ssl.create_default_context(cafile=settings.tls_ca and os.path.expanduser(settings.tls_ca))
@@ -106,7 +106,10 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _most_telling(errors: list[BaseException]) -> BaseException:
-    """The last, but for a refused login: the server then cuts the connection, and that may be told afterwards."""
+    """Return a refused login if there is one, else the last error.
+
+    After refusing a login the server cuts the connection, and the error of that may come later.
+    """
     refused = [error for error in errors if "authorization" in str(error).lower()]
     return (refused or errors)[-1]
 

@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection options that every face shares: one argument spec.
+"""The argument spec of the connection options, which every face shares.
 
-No option has a default or an environment fallback here: an empty value counts as not given, and a context comes before
-the environment, which Ansible's own fallbacks cannot express. ``connection.resolve`` does both.
+No option has a default or a fallback to the environment here. An empty value counts as not given, and a context comes
+before the environment: Ansible's own fallbacks cannot express that, so ``settings.resolve`` does it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "nkey_seed": {"type": "str", "no_log": True},
     "tls_ca": {"type": "path"},
     "tls_cert": {"type": "path"},
-    # The path of the key, not the key.
+    # This is the path of the key, not the key.
     "tls_key": {"type": "path", "no_log": False},
     "tls_first": {"type": "bool"},
     "tls_server_name": {"type": "str"},

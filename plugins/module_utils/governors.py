@@ -23,12 +23,12 @@ from .results import Result, entry_result, governor_result, governor_to_come
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]
 
-# What follows the sentence about a governor that is missing, where check mode goes on as if all its slots were free.
+# Check mode says this after the sentence that a governor is missing, and goes on as if all its slots were free.
 TO_COME = "In check mode this is no failure: an earlier task may be the one that creates it."
 
 
 async def load(name: str, js: JetStream) -> Manager:
-    """The governor; UnknownGovernor names those that exist."""
+    """Load the governor. Raises UnknownGovernor, whose sentence names the governors that exist."""
     try:
         return await Manager.load(name, js)
     except UnknownGovernor as exc:
@@ -36,7 +36,7 @@ async def load(name: str, js: JetStream) -> Manager:
 
 
 async def load_foretold(name: str, js: JetStream, check_mode: bool, warn: Warn) -> Manager | None:
-    """Like ``load``, but None in check mode: an earlier task may be the one that creates it. ``warn`` is told so."""
+    """Load the governor; in check mode, warn of a missing one and return None, since an earlier task may create it."""
     try:
         return await load(name, js)
     except UnknownGovernor as exc:
@@ -47,7 +47,11 @@ async def load_foretold(name: str, js: JetStream, check_mode: bool, warn: Warn) 
 
 
 async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> Result:
-    """``warn`` is told what is unsafe about the governor on its server."""
+    """Create the governor, or change what is given and differs; in check mode, tell what that would do.
+
+    Warns of what is unsafe about the governor on its server. Raises what ``Manager.reconcile`` raises, also in check
+    mode as far as it can be foreseen.
+    """
     name, force, desired = params["name"], params["force"], _desired(params)
     if check_mode:
         current = await Manager.find(name, js, look_at_queue=True)
@@ -72,7 +76,10 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
 
 
 async def _change_of_one_to_come(js: JetStream, name: str, desired: Desired, warn: Warn) -> Result:
-    """Check mode. What else the earlier task gives it is not known here."""
+    """Tell in check mode what would change in a governor that an earlier task may create.
+
+    Its other settings are not known here.
+    """
     desired.check()
     await load_foretold(name, js, check_mode=True, warn=warn)
     given = desired.given()
@@ -85,6 +92,7 @@ async def _change_of_one_to_come(js: JetStream, name: str, desired: Desired, war
 
 
 async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
+    """Delete the governor and its queue, if there is any. Raises InUse for one with entries, unless it is forced."""
     current = await Manager.find(params["name"], js, look_at_queue=True)
     # A deletion that was cut short may have left the queue alone.
     queue = Stack(params["name"], js).queue
@@ -104,6 +112,7 @@ async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
 
 
 async def reset(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> Result:
+    """Remove all entries of the governor; in check mode, count them. Raises UnknownGovernor, except in check mode."""
     manager = await load_foretold(params["name"], js, check_mode, warn)
     if manager is None:
         return {
@@ -129,9 +138,9 @@ async def reset(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> 
 
 
 async def info(js: JetStream, names: Sequence[str], collective: str | None, with_entries: bool) -> Result:
-    """Those of these names, or all, or all of a collective. ``missing``: the names that no governor has.
+    """Describe the governors of these names; without names all of them, or all of the ``collective``.
 
-    ``server`` is where the answer comes from, as host:port.
+    The result has the names that no governor has as ``missing``, and as ``server`` the one that answered, as host:port.
     """
     if names:
         found = [(name, await Manager.find(name, js)) for name in dict.fromkeys(names)]
@@ -154,9 +163,9 @@ async def _described(manager: Manager, with_entries: bool) -> Result:
 
 
 async def _queue(manager: Manager) -> Result:
-    """Its queue, and how many wait in it; None where no number can be had, for the reason that ``queue`` tells."""
+    """Return the condition of the queue, and how many wait in it: None where ``queue`` tells why that is not known."""
     if manager.queue_condition == "ready" and manager.state.active < manager.limit:
-        # Of a thousand governors that are listed, only those that are full are worth a request each.
+        # In a list of a thousand governors, only those that are full are worth a request each.
         return {"queue": "ready", "waiting": 0}
     if manager.queue_condition == "absent":
         return {"queue": "absent", "waiting": None}
@@ -166,7 +175,7 @@ async def _queue(manager: Manager) -> Result:
         return {"queue": "unreadable", "waiting": None}
     if state is not None:
         return {"queue": "ready", "waiting": state.waiting}
-    # Listed a moment ago, and nobody can wait in it.
+    # It was listed a moment ago, and nobody can wait in it.
     return {"queue": "broken" if manager.queue_condition == "ready" else "absent", "waiting": None}
 
 

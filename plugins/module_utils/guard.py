@@ -2,12 +2,12 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Can a play whose hosts acquire slots in one task and release them in a later one come to an end?
+"""Judge whether a play whose hosts acquire slots in one task and release them in a later one can come to an end.
 
-Whoever holds a slot must get as far as the task that releases it, while the others wait. The default strategy lets
-no host go on before every host of the batch has passed the task; ``free`` needs a fork for whoever goes on, and a
-throttled task that has reached its throttle keeps ``free`` and ``host_pinned`` from looking at any other host. Each
-of these was seen to deadlock; pure, so that the table of what was seen is the test.
+A host with a slot must get as far as the task that releases it while the other hosts wait. The default strategy lets
+no host go on before every host of the batch has passed the task. ``free`` needs a fork for a host that goes on. A task
+that has reached its throttle keeps ``free`` and ``host_pinned`` from looking at any other host. Each of these was seen
+to deadlock. The judgement is pure, so that the table of what was seen is the test.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ WAYS_OUT = (
     "or guard: off silences this."
 )
 
-# Beside the sentence with which each host fails; the same for all of them, so that Ansible shows it once.
+# A warning beside the error of each host. It is the same for all of them, so that Ansible shows it once.
 REFUSED = f"A play that acquires slots in one task and releases them in another was refused. {WAYS_OUT}"
 
 
 @dataclass(frozen=True)
 class Play:
-    """What the controller knows of the play. ``batch``: the hosts with which it began; ``throttle``: 0 for none.
+    """What the controller knows of a play.
 
-    Hosts that have failed meanwhile count: all hosts of a batch get the same verdict, though one after the other.
+    ``batch`` is the number of hosts with which the batch began. Hosts that have failed meanwhile count too, so that all
+    hosts of a batch are judged alike, though one after the other. ``throttle`` is that of the task, 0 for none.
     """
 
     strategy: str
@@ -39,14 +40,20 @@ class Play:
 
 @dataclass(frozen=True)
 class Danger:
-    """``certain``: the play cannot end. Otherwise it can deadlock with other runs on the same governor."""
+    """A deadlock that a play risks, described by ``sentence``.
+
+    ``certain``: the play deadlocks by itself. Otherwise only together with other runs on the same governor.
+    """
 
     certain: bool
     sentence: str
 
 
 def danger(play: Play, limit: int) -> Danger | None:
-    """None where the play is safe, or its strategy unknown here."""
+    """Return the danger that the play is in under a governor of that limit.
+
+    None where the play is safe, or where nothing is known here of its strategy.
+    """
     if play.batch <= 1:
         return None
     family = _family(play.strategy)
@@ -80,7 +87,7 @@ def _linear(play: Play, limit: int) -> Danger:
 
 
 def _free(play: Play, limit: int, family: str) -> Danger | None:
-    # host_pinned gives hosts that have begun their fork before others; only a throttle below the forks can block them.
+    # host_pinned lets a host that has begun keep its fork; only a throttle below the number of forks can block it.
     forks = play.forks if family == "free" else play.batch
     at_once, bound = forks, f"{play.forks} forks"
     if 0 < play.throttle < play.forks:

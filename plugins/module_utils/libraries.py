@@ -2,7 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Python packages that are needed: is each there, and new enough? One sentence if not, which names the Python."""
+"""Check that the Python packages are there that a task needs, and new enough.
+
+If not, one sentence names the package and the Python that lacks it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ from platform import node
 from .core.errors import GovernorError
 from .settings import Settings
 
-# The first nats-py that has all that is used here (a TLS handshake before the server's greeting).
+# The oldest nats-py that can do all that is used here, such as a TLS handshake before the server's greeting.
 NATS_PY = "2.9.0"
 
-# How the sentence ends for what runs where Ansible's modules do.
+# What modules advise, which run where their task runs.
 ELSEWHERE = (
     "run the task where it is, on the controller (delegate_to: localhost), if need be with "
     'ansible_python_interpreter: "{{ ansible_playbook_python }}"'
@@ -25,20 +28,24 @@ ELSEWHERE = (
 
 
 class MissingLibrary(GovernorError):
-    """This Python lacks a package, or what it has is broken or too old."""
+    """This Python lacks a package, or has a broken or too old one."""
 
 
 def require_to_connect(settings: Settings, otherwise: str) -> None:
-    """What such a connection needs. Raises MissingLibrary."""
+    """Check for what a connection with these settings needs; ``otherwise`` is as in ``require``.
+
+    Raises MissingLibrary.
+    """
     require("nats", "nats-py", "A connection to NATS", otherwise, NATS_PY)
     if settings.creds or settings.nkey_seed:
         require("nkeys", "nkeys", "A login with creds or nkey_seed", otherwise)
 
 
 def require(library: str, package: str, purpose: str, otherwise: str, at_least: str | None = None) -> None:
-    """``library`` is what is imported, ``package`` what is installed, ``otherwise`` what to do if it cannot be.
+    """Check that ``library`` can be imported, and that its ``package`` is ``at_least`` of that version (None: any).
 
-    Raises MissingLibrary.
+    ``purpose`` begins the sentence of the error, as in "The option query needs ...". ``otherwise`` ends it: what to do
+    where the package cannot be installed. Raises MissingLibrary.
     """
     fault = _fault(library, package, at_least)
     if fault is not None:
@@ -52,7 +59,7 @@ def _fault(library: str, package: str, at_least: str | None) -> str | None:
         import_module(library)
         found = metadata.version(package) if at_least else None
     except metadata.PackageNotFoundError:
-        # Something else has the name, as any folder on the path may.
+        # What was imported is something else of that name, such as a folder on the path.
         return f"which {here} lacks"
     except ImportError as exc:
         return f"which {here} lacks" if exc.name == library else f"which {here} cannot load ({exc})"

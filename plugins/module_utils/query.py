@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JMESPath queries, with errors that say where they are wrong."""
+"""JMESPath queries, with errors that say where a query is wrong."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from .libraries import ELSEWHERE, require
 
 
 class Query:
+    """A JMESPath expression, compiled."""
+
     def __init__(self, text: str) -> None:
-        """Raises InvalidValue for what is no JMESPath, and MissingLibrary."""
+        """Compile ``text``. Raises InvalidValue for what is not JMESPath, and MissingLibrary without ``jmespath``."""
         require("jmespath", "jmespath", "The option query", ELSEWHERE)
         import jmespath
         from jmespath.exceptions import JMESPathError, LexerError, ParseError
@@ -33,20 +35,20 @@ class Query:
             raise InvalidValue(f"query is not JMESPath: {text!r} is wrong: {exc}.") from exc
 
     def names(self, field: str) -> bool:
-        """Whether it asks for a field of that name, anywhere. (Not where it only gives something that name.)"""
+        """Tell whether the query asks for a field of that name anywhere, not only gives that name to something."""
         return field in _fields(self._expression.parsed)
 
     def search(self, data: Any) -> Any:
-        """What it finds. Raises InvalidValue for what does not fit."""
+        """Return what the query finds in ``data``. Raises InvalidValue where the two do not fit together."""
         try:
             return self._expression.search(data)
         except (ValueError, TypeError) as exc:
-            # jmespath's own errors are ValueErrors; a step of 0 and a comparison of unlike values come from Python.
+            # jmespath's own errors are ValueErrors. Python raises for a step of 0 and for comparing unlike values.
             raise InvalidValue(f"query {self.text!r} does not fit the result: {exc}.") from exc
 
 
 def _fields(node: Mapping[str, Any]) -> Iterator[str]:
-    """Of a node of jmespath's tree and of all below it."""
+    """Yield the names of the fields that a node of jmespath's tree asks for, and all nodes below it."""
     if node["type"] == "field":
         yield node["value"]
     for child in node["children"]:

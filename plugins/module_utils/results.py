@@ -21,33 +21,36 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any]
 
-# What is told of the wait of one who did not have to wait: who holds a slot already, or in check mode.
+# What is told of the wait where there was none: the slot is held already, or check mode foretells it.
 NO_WAIT: Result = {"waited": 0.0, "attempts": 0, "waited_by": None}
 
 
 class Owned(Protocol):
-    """What an entry, and a request for one, say of whose it is; ``host`` is empty where it is the whole run's."""
+    """What has an owner: an entry, or the request for one."""
 
     @property
     def holder(self) -> str:
-        """Who holds it, for people to read."""
+        """The holder, for people to read."""
 
     @property
     def run_id(self) -> str | None:
-        """The run that owns it; None where it carries no owner."""
+        """The run that owns it. None for entries of Go clients, which carry no owner."""
 
     @property
     def host(self) -> str | None:
-        """The host of that run."""
+        """The host of that run that owns it. Empty where the whole run does, None for entries of Go clients."""
 
 
 def governor_result(config: GovernorConfig, state: State | None, hazards: list[str]) -> Result:
-    """``state`` None: the governor would be created (check mode)."""
+    """Return what is told of a governor with these settings. ``state`` is None for one that check mode would create."""
     return {**asdict(config), **_as_of(state, config.name, config.limit), "hazards": hazards}
 
 
 def governor_to_come(name: str, desired: Desired) -> Result:
-    """One that an earlier task would create (check mode): None, of its queue "unknown", is what is not known of it."""
+    """Return what check mode tells of a governor that does not exist yet, and that an earlier task may create.
+
+    It has the keys of any other governor. What is not known is None, and "unknown" for the queue.
+    """
     return {
         **asdict(desired),
         "queue": "unknown",
@@ -59,7 +62,7 @@ def governor_to_come(name: str, desired: Desired) -> Result:
 
 
 def _as_of(state: State | None, name: str, limit: int | None) -> Result:
-    """What is not a setting. ``state`` and ``limit`` are None where they are not known yet."""
+    """Return what is not a setting. ``state`` and ``limit`` are None where they are not known yet."""
     active = state.active if state else 0
     return {
         "stream": stream_name(name),
@@ -71,7 +74,10 @@ def _as_of(state: State | None, name: str, limit: int | None) -> Result:
 
 
 def owner_result(owned: Owned) -> Result:
-    """Return whose it is. ``host`` is None where the slot is the whole run's, and like ``run_id`` for Go clients."""
+    """Return who holds and owns it.
+
+    ``host`` is None where the whole run owns it; ``run_id`` and ``host`` are None for entries of Go clients.
+    """
     return {"holder": owned.holder, "run_id": owned.run_id, "host": owned.host or None}
 
 

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the work of a module: libraries, connection, one face for every error."""
+"""Run the work of a module: check the libraries, connect, and turn every error into one way to fail."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Work = Callable[[JetStream], Awaitable["dict[str, Any]"]]
 
 
 def run(module: AnsibleModule, work: Work) -> None:
-    """Connect, work, exit with the result; every GovernorError ends in fail_json with its facts beside the message."""
+    """Connect, work, and exit with the result. A GovernorError ends in ``fail_json``, its facts beside the message."""
     try:
-        # Also what a wrong option keeps from being resolved: Ansible may show the task's arguments with its sentence.
+        # Before resolving, which a wrong option ends: Ansible may show the task's arguments beside the error.
         module.no_log_values.update(secrets_in_urls(module.params.get("servers") or ()))
         settings = resolve(module.params, os.environ)
         module.no_log_values.update(settings.secrets)
@@ -41,8 +41,8 @@ def run(module: AnsibleModule, work: Work) -> None:
 
 
 async def _until_interrupted(settings: Settings, work: Work) -> dict[str, Any]:
-    # A cancelled campaign takes back what it has begun; a killed one could leave an entry behind. It is cancelled once,
-    # however often that is asked for: what it takes back is not to be cut short.
+    # A campaign that is cancelled withdraws its entry; one that is killed could leave it behind. It is cancelled once,
+    # however many signals come: a second cancellation would cut the withdrawal short.
     task = asyncio.ensure_future(_connected_work(settings, work))
     stop = functools.cache(task.cancel)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

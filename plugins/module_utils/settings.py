@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the connection options come from: the task, a NATS CLI context, the environment, in this order.
+"""Settle the connection options: from the task, then a context of the NATS CLI, then the environment.
 
-An empty string, an empty list and an empty file count as not given: AWX injects such for credential fields that were
-left empty.
+An empty string, an empty list and an empty file count as not given, since AWX injects such values for credential fields
+that were left empty.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .core.errors import InvalidValue
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 DEFAULT_TIMEOUT = "5s"
 
-# The NATS CLI's environment variables.
+# The environment variables of the NATS CLI, by the option that they stand for.
 ENVIRONMENT = {
     "servers": "NATS_URL",
     "context": "NATS_CONTEXT",
@@ -39,7 +39,7 @@ ENVIRONMENT = {
     "request_timeout": "NATS_TIMEOUT",
 }
 
-# The fields of a NATS CLI context file, and the options that they are here.
+# The option that each field of a context file stands for.
 _CONTEXT_FIELDS = {
     "url": "servers",
     "user": "user",
@@ -54,7 +54,7 @@ _CONTEXT_FIELDS = {
     "jetstream_domain": "js_domain",
     "inbox_prefix": "inbox_prefix",
 }
-# Fields that change where or as whom one connects: leaving them out in silence would be wrong.
+# Fields that change where to connect to, or as whom. A context that has one is refused rather than half obeyed.
 _CONTEXT_UNSUPPORTED = ("nsc", "user_jwt", "user_seed", "socks_proxy", "jetstream_api_prefix")
 
 _FILES = ("creds", "tls_ca", "tls_cert", "tls_key")
@@ -65,9 +65,9 @@ _CREDS = re.compile(rf"BEGIN NATS USER JWT.*BEGIN USER NKEY SEED[^\n]*\n{_SEED.p
 
 @dataclass(frozen=True)
 class Settings:
-    """What to connect to and how. Timeouts in seconds; None and empty: not given. ``secrets`` must never be shown."""
+    """What to connect to, and how. Timeouts are in seconds; None is what was not given."""
 
-    servers: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)  # a URL may hold a login
+    servers: tuple[str, ...] = field(default=(DEFAULT_SERVER,), repr=False)  # since a URL may hold a login
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
@@ -85,12 +85,17 @@ class Settings:
 
     @property
     def secrets(self) -> set[str]:
+        """Return what must never be shown, logins in URLs included."""
         given = {secret for secret in (self.password, self.token, self.nkey_seed) if secret}
         return given | secrets_in_urls(self.servers)
 
 
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """Settings from a task's options and the environment. Raises InvalidValue."""
+    """Return the settings that a task's options and the environment come to.
+
+    Ways to authenticate are not mixed: the first source that gives one decides. Raises InvalidValue for values that
+    are wrong or do not go together, and for files that cannot be read.
+    """
     task = _given(options)
     environment = _given({option: environ.get(name, "") for option, name in ENVIRONMENT.items()})
     named = task.get("context") or environment.get("context")
@@ -146,14 +151,14 @@ def _is_empty_file(option: str, path: str) -> bool:
         return os.path.getsize(os.path.expanduser(path)) == 0
     except (OSError, ValueError) as exc:
         if option not in _FILES:
-            # The seed itself, or a context that reading it will complain of.
+            # It is a seed itself, or a context, which is complained of when it is read.
             return False
         why = getattr(exc, "strerror", exc)
         raise InvalidValue(f"{option} must be a file that can be read, not {path} ({why}).") from exc
 
 
 def _auth_method(sources: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The one way to authenticate of the first source that gives any; the ways of two sources are not mixed."""
+    """Return the way to authenticate of the first source that gives one; None where no source does."""
     for source, options in sources.items():
         methods = [method for method in _AUTH_METHODS if method in options]
         if len(methods) > 1:
@@ -178,14 +183,15 @@ def _server(server: str, has_login: bool) -> str:
     except ValueError:
         valid = False
     if not valid:
-        # In what is no URL, a password may look like anything, also like two servers when it has a comma.
+        # What is not a URL has no part that is known to be the password, so nothing of it is shown. A password with a
+        # comma even makes two servers of one.
         shown = "what is given, which is not shown because it holds a login" if has_login else server
         raise InvalidValue(f"servers must be like nats://host:4222 or tls://host:4222, not {shown}.")
     return server
 
 
 def secrets_in_urls(urls: Iterable[str]) -> set[str]:
-    """The passwords and tokens in URLs or in lists of them with commas, also in such as are no valid servers."""
+    """Return the passwords and tokens in these texts, each a URL or several joined by commas, valid or not."""
     logins = (url.rpartition("@")[0] for given in urls for url in given.split(","))
     names = (login.partition("://")[2] or login for login in logins)
     # A login without a password is a token.
@@ -193,12 +199,12 @@ def secrets_in_urls(urls: Iterable[str]) -> set[str]:
 
 
 def redact(text: str) -> str:
-    """The text with the credentials of every URL in it hidden."""
+    """Return the text with the credentials of every URL in it hidden."""
     return re.sub(r"(\w+://)[^\s,]*@", r"\1***@", text)
 
 
 def _seed(value: str) -> str:
-    """The nkey seed itself, from itself or from the file that holds it."""
+    """Return the nkey seed: ``value`` itself, or what the file of that path holds."""
     if _SEED.fullmatch(value.strip()):
         return value.strip()
     try:
@@ -207,13 +213,13 @@ def _seed(value: str) -> str:
     except (OSError, ValueError):
         match = None
     if match is None:
-        # The value may be a mistyped seed: it is not shown.
+        # The value is not shown, since it may be a mistyped seed.
         raise InvalidValue("nkey_seed must be a user seed (SU...) or the path of a file that holds one.")
     return match.group()
 
 
 def _check_creds(path: str) -> None:
-    # nats-py reads the file in the middle of connecting, and fails on a broken one with whatever Python makes of it.
+    # nats-py reads the file while it connects, and then fails on a broken one with some error of Python's.
     try:
         with open(os.path.expanduser(path), encoding="utf-8", errors="replace") as stream:
             text = stream.read()

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What governor_slot does with a connection: acquire, release, evict."""
+"""What governor_slot does once it is connected: acquire, release and evict slots."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from .governors import load_foretold
 from .guard import REFUSED, WAYS_OUT, Play, danger
 from .results import NO_WAIT, Result, owner_result, removed_result, slot_result, wait_result
 
-# So many of those who hold a slot are named, the oldest.
+# How many holders a warning names, those who have held their slots for longest.
 _TOLD = 5
 
 
 class WouldDeadlock(GovernorError):
-    pass
+    """The play could not come to its end, so acquiring a slot was refused before the wait."""
 
 
 @dataclass(frozen=True)
 class SlotRequest:
-    """What a governor_slot task asks for: a ``campaign``, and what only this module has.
+    """What a governor_slot task asks for: a ``campaign``, and what this module has besides.
 
-    ``seq`` is None where none was given. ``continue_on_timeout``: a wait in vain is no failure. ``play`` is None where
-    nothing is known of a play. ``warn`` shows a sentence to the user.
+    ``seq`` is None where none was given. ``continue_on_timeout``: it is no failure to wait in vain. ``play`` is None
+    where nothing is known of the play. ``warn`` shows a sentence to the user.
     """
 
     campaign: CampaignRequest
@@ -50,23 +50,28 @@ class SlotRequest:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which slots are meant: those that have all of these. None is any; an empty ``host`` is the whole run's."""
+    """Which slots to remove: those that have all of these. None stands for any, an empty ``host`` for the whole run."""
 
     run_id: str | None
     host: str | None
     holder: str | None
 
     def fits(self, entry: Entry) -> bool:
+        """Tell whether the entry is one of them."""
         pairs = ((self.run_id, entry.run_id), (self.host, entry.host), (self.holder, entry.holder))
         return all(mine is None or mine == theirs for mine, theirs in pairs)
 
     def __str__(self) -> str:
+        """Return the words for sentences, as in "host 'web01' of run 'r', holder 'a'"."""
         parts = [f"holder '{self.holder}'"] if self.holder is not None else []
         return ", ".join([whose(self.run_id, self.host), *parts] if self.run_id is not None else parts)
 
 
-async def requested(state: Callable[[JetStream, SlotRequest], Awaitable[Result]], module: Any, js: JetStream) -> Result:
-    """Do what the task's parameters ask for. Raises InvalidValue for those that no governor need be asked about."""
+async def carry_out(state: Callable[[JetStream, SlotRequest], Awaitable[Result]], module: Any, js: JetStream) -> Result:
+    """Call ``state``, which is ``acquire``, ``release`` or ``evict``, with the request that the task's parameters make.
+
+    Raises InvalidValue for parameters that are wrong whatever the server says, and what ``state`` raises.
+    """
     params = module.params
     seq, play = params["seq"], dict(params["play"] or {})
     if seq is not None and seq < 1:
@@ -85,6 +90,11 @@ async def requested(state: Callable[[JetStream, SlotRequest], Awaitable[Result]]
 
 
 async def acquire(js: JetStream, request: SlotRequest) -> Result:
+    """Acquire a slot, unless the owner has one already; in check mode, foretell that.
+
+    Raises UnknownGovernor, WouldDeadlock, and what ``Governor.start`` raises. WaitTimeout becomes a result where the
+    request goes on without a slot.
+    """
     campaign = request.campaign
     manager = await load_foretold(campaign.governor, js, request.check_mode, request.warn)
     if manager is None:
@@ -108,14 +118,22 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
 
 
 async def release(js: JetStream, request: SlotRequest) -> Result:
-    """What this host of this run holds, or the run that was given; NotOwner for a sequence that is somebody else's."""
+    """Release what the task's host holds for its run, or all that the run holds whose id was given.
+
+    Where a holder or a sequence was given, release that alone. Raises NotOwner for somebody else's sequence. Warns
+    where nothing is released that the task has named.
+    """
     campaign = request.campaign
     wanted = Wanted(campaign.run_id, None if campaign.run_given else campaign.host, campaign.holder or None)
     return await _remove(js, request, wanted, "released", if_none=partial(_tell_who_holds, request, wanted))
 
 
 async def evict(js: JetStream, request: SlotRequest) -> Result:
-    """What has the sequence, holder and run id that were given, whoever owns it; NotOwner for another's sequence."""
+    """Remove the slots that have the sequence, holder and run id that were given, whoever owns them.
+
+    Raises InvalidValue where none of the three was given, and NotOwner where the slot of that sequence has another
+    holder or run.
+    """
     campaign = request.campaign
     run_id = campaign.run_id if campaign.run_given else None
     if request.seq is None and not campaign.holder and run_id is None:
@@ -129,9 +147,9 @@ async def evict(js: JetStream, request: SlotRequest) -> Result:
 async def _remove(
     js: JetStream, request: SlotRequest, wanted: Wanted, done: str, if_none: Callable[[list[Entry]], None] | None = None
 ) -> Result:
-    """Remove what is wanted; the result calls it ``done``.
+    """Remove the wanted slots, or in check mode none. The result lists them under the key ``done``.
 
-    ``if_none`` is called with all entries where none of them is wanted; not where a sequence was given.
+    ``if_none`` is called with all entries where no entry is wanted, unless a sequence was given.
     """
     js = replace(js, patience=FINISH_PATIENCE)
     governor = request.campaign.governor
@@ -168,10 +186,10 @@ async def _remove(
 
 
 def _tell_who_holds(request: SlotRequest, wanted: Wanted, entries: list[Entry]) -> None:
-    """Nothing was released: warn where that is likely a slip.
+    """Warn that nothing was released, where that is likely a slip.
 
-    That is where something was named, and where the run holds slots as a whole and this is one of its hosts, or the
-    other way round. In check mode the task that would have acquired the slot took none.
+    It is one where the task names a holder or a run. It is also one where the run as a whole holds slots and a host
+    releases, or the other way round. In check mode nothing is said, since the task before has acquired nothing.
     """
     named = request.campaign.holder or request.campaign.run_given
     others = any(entry.run_id == wanted.run_id and bool(entry.host) != bool(wanted.host) for entry in entries)
@@ -186,7 +204,8 @@ def _tell_who_holds(request: SlotRequest, wanted: Wanted, entries: list[Entry]) 
 
 
 def _guard(request: SlotRequest, limit: int) -> None:
-    # One try never waits, so it cannot deadlock.
+    """Warn of a deadlock, or raise WouldDeadlock where it is certain."""
+    # Who tries only once does not wait, and cannot deadlock.
     if request.guard == "off" or request.play is None or request.campaign.wait_timeout == 0:
         return
     found = danger(request.play, limit)
@@ -199,7 +218,11 @@ def _guard(request: SlotRequest, limit: int) -> None:
 
 
 def _acquired(campaign: CampaignRequest, state: State | None, entry: Entry | None, changed: bool) -> Result:
-    """``state`` None: the governor is still to come (check mode); ``entry`` None: it is to come, or gone already."""
+    """Return the result of an acquisition without a wait.
+
+    ``state`` is None where the governor is still to come (check mode). ``entry`` is None where the entry is still to
+    come, or gone already.
+    """
     after = [owner_result(campaign)]
     return {
         "changed": changed,
@@ -213,7 +236,10 @@ def _acquired(campaign: CampaignRequest, state: State | None, entry: Entry | Non
 
 
 def _predicted(request: SlotRequest, state: State) -> Result:
-    """Check mode. A full governor is foretold to be left by somebody within the time to wait, if there is any."""
+    """Foretell the result of an acquisition (check mode).
+
+    That somebody releases a slot of a full governor in time is assumed, unless there is no time to wait.
+    """
     campaign = request.campaign
     full = state.active >= state.config.limit
     if full and campaign.wait_timeout == 0:

@@ -246,7 +246,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.campaign_options import campaign_options
 from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.runner import run
-from ..module_utils.slots import acquire, evict, release, requested
+from ..module_utils.slots import acquire, carry_out, evict, release
 
 
 def main() -> None:
@@ -273,7 +273,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     states = {"acquired": acquire, "released": release, "evicted": evict}
-    run(module, partial(requested, states[module.params["state"]], module))
+    run(module, partial(carry_out, states[module.params["state"]], module))
 
 
 if __name__ == "__main__":

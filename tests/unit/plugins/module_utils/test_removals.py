@@ -18,7 +18,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.slots import evict, release, requested
+from ansible_collections.jetstream.governor.plugins.module_utils.slots import carry_out, evict, release
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
 
 
@@ -89,7 +89,7 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
             check_mode=check_mode,
             warn=warnings.append,
         )
-        result = asyncio.run(requested(state, module, JetStream(nc=cast("Any", None))))
+        result = asyncio.run(carry_out(state, module, JetStream(nc=cast("Any", None))))
         seqs = [each["seq"] for each in result["released" if state is release else "evicted"]]
         assert (result["changed"], result["acquired"]) == (bool(seqs), False)
         assert result["active"] == len(entries) - len(seqs)

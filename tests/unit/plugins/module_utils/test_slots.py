@@ -28,9 +28,9 @@ from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
     SlotRequest,
     WouldDeadlock,
     acquire,
+    carry_out,
     evict,
     release,
-    requested,
 )
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state, an_entry
 
@@ -81,7 +81,7 @@ def request_of(**params: Any) -> SlotRequest:
         return {}
 
     module = SimpleNamespace(params={**DEFAULTS, **params}, check_mode=True, warn=REQUEST.warn)
-    assert asyncio.run(requested(state, module, UNREACHABLE)) == {}
+    assert asyncio.run(carry_out(state, module, UNREACHABLE)) == {}
     return seen[0]
 
 

@@ -110,7 +110,7 @@ def test_the_states_of_governor_stream(monkeypatch: pytest.MonkeyPatch, state: O
 def test_the_states_of_governor_slot(monkeypatch: pytest.MonkeyPatch, state: Optional[str], work: Any) -> None:
     run = run_of(monkeypatch, governor_slot, **({"state": state} if state else {}))
     assert isinstance(run.work, partial)
-    assert (run.work.func, run.work.args) == (slots.requested, (work, run.module))
+    assert (run.work.func, run.work.args) == (slots.carry_out, (work, run.module))
 
 
 def test_a_slot_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
