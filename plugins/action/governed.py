@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Run a task, or several, while holding a slot of a governor."""
+
 from __future__ import annotations
 
 import contextlib
@@ -45,19 +47,23 @@ GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
 
 display = Display()
 
-# Strategies load this file in ansible-playbook itself, to look at the class, before they fork the first worker for it.
+# Strategies load this file in ansible-playbook itself, before they fork the first worker for the task.
 preload()
 
 
 class ActionModule(ActionBase):
-    """Waits for a slot, runs another task in its own place, and releases the slot: one task, so no deadlock."""
+    """The action of ``governed``: wait for a slot, run another task in its own place, and release the slot."""
 
-    # The slot would end when the job has begun.
+    # In the background, the slot would be released when the job has begun.
     _supports_async = False
     _supports_check_mode = True
     _supports_diff = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> Result:
+        """Return the result of the task inside, with the slot beside it; in check mode without acquiring one.
+
+        What is refused or fails here is a result too. Raises what the action inside raises.
+        """
         known = task_vars or {}
         try:
             options = self._options()
@@ -67,7 +73,7 @@ class ActionModule(ActionBase):
         except GovernorError as exc:
             return _failure(exc)
         except AnsibleActionFail as exc:
-            # Returned too: of what is raised ansible-core up to 2.18 tells as of a fault, with a traceback.
+            # It is returned too, since ansible-core up to 2.18 shows what is raised as a fault, with a traceback.
             return {"failed": True, "changed": False, "msg": exc.message}
         work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
         return self._foretold(hold, work) if self._task.check_mode else self._governed(hold, work, options)
@@ -92,7 +98,7 @@ class ActionModule(ActionBase):
         )
 
     def _wrapped(self, options: Mapping[str, Any]) -> list[Wrapped]:
-        # As the task has them, templated: what the argument spec made of them has lost what may be trusted.
+        # They are taken from the task, templated. The argument spec has made copies that lost which values to trust.
         written = _written(self._task.args)
         untemplated = _written(getattr(self._task, "untemplated_args", {})) or [None] * len(written)
         if not written:
@@ -122,7 +128,7 @@ class ActionModule(ActionBase):
             return WorkUnderSlot(hold, options, interruptions).run(work)
 
     def _foretold(self, hold: Hold, work: Callable[[], Result]) -> Result:
-        """In check mode: no slot, but what makes a real run fail does so here too."""
+        """Work without a slot (check mode), and fail where a real run would fail before its wait."""
         slot = hold.facts()
         try:
             hold.look()
@@ -138,7 +144,7 @@ class ActionModule(ActionBase):
             try:
                 return wrapped.run(self, known)
             except AnsibleConnectionFailure as exc:
-                # Of what is raised here ansible-core keeps nothing but the message, and the slot would not be told of.
+                # ansible-core keeps nothing but the message of what is raised here, and would lose the slot.
                 return {"unreachable": True, "changed": False, "msg": str(exc)}
 
         return work
@@ -146,19 +152,19 @@ class ActionModule(ActionBase):
     def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Callable[[], Result]:
         def show(result: Result) -> None:
             if not (self._task.no_log or result.get("_ansible_no_log")):
-                # Not on stdout, which some callbacks keep for their own format.
+                # stdout may be in a format of its own, as some callbacks have it.
                 display.display(line_of(result, known["inventory_hostname"], display.verbosity), stderr=True)
 
         return lambda: run_steps(wrapped, self, known, show)
 
     def _environment(self) -> dict[str, str]:
-        """In which a module of this task would run here."""
+        """Return the environment in which a module of this task would run here."""
         own: dict[str, Any] = {}
         self._compute_environment_string(own)
         return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
 
     def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> HoldRequest:
-        # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
+        # Other libraries do not take the tagged values of ansible-core 2.19 and newer for plain strings and lists.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
         settings = resolve(plain, self._environment())
         require_here(settings)
@@ -171,7 +177,7 @@ class ActionModule(ActionBase):
             tell_more=_nothing if self._task.no_log else display.v,
             action=None if options["task"] is None else wrapped[0].full_name(self),
             attempt=self._attempt(campaign.governor, settings, known) if options["release"] == "on_success" else None,
-            # A run id that is given is shared on purpose; slots that are never released pile up on purpose.
+            # Several slots are meant where a run id is given, to share them, and where slots are never released.
             one_only=not campaign.run_given and options["release"] != "never",
         )
 
@@ -181,14 +187,19 @@ class ActionModule(ActionBase):
 
 
 class WorkUnderSlot:
-    """Work under a slot that is held, and what becomes of the slot afterwards."""
+    """Do work under a slot that is held, and release or keep the slot afterwards."""
 
     def __init__(self, hold: Hold, options: Mapping[str, Any], interruptions: Interruptions) -> None:
+        """Make it; ``options`` are the task's, of which ``release`` and ``on_lost`` count."""
         self._hold = hold
         self._options = options
         self._interruptions = interruptions
 
     def run(self, work: Callable[[], Result]) -> Result:
+        """Do the work, and return its result with the slot in it, failed if the slot was lost and that matters.
+
+        Raises what the work raises, with the slot in the result that ansible-core makes of it.
+        """
         slot = self._hold.facts()
         try:
             with _told_of(slot), self._interruptions.working(self._release_quietly):
@@ -197,7 +208,7 @@ class WorkUnderSlot:
             slot.update(self._release(failed=not isinstance(exc, SKIP)))
             raise
         except BaseException:
-            # Ansible's task timeout: what was started on the controller is still at work.
+            # It is the timeout of the task: what it has started on the controller is still at work.
             end_local_work()
             self._release(failed=True)
             raise
@@ -207,13 +218,16 @@ class WorkUnderSlot:
         return {**result, "slot": slot}
 
     def _release_quietly(self) -> None:
-        """In the middle of anything: the work may have the locks that it takes to show a warning."""
+        """Release the slot while the work stands still, if it is to be released after the work whatever happens.
+
+        Nothing is shown: the work may hold the locks that it takes to show a warning.
+        """
         if self._options["release"] == "always":
             with contextlib.suppress(GovernorError):
                 self._hold.release(self._interruptions)
 
     def _release(self, failed: bool) -> Result:
-        """Release the slot, if it is to be released; what is to be told of it."""
+        """Release or keep the slot, as the task's options and the end of the work ask for, and return its facts."""
         release = self._options["release"]
         if release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another)):
             return self._hold.keep()
@@ -242,7 +256,7 @@ def _nothing(_line: str) -> None:
 
 
 def _written(args: Mapping[str, Any]) -> list[Any]:
-    """What is to be run, as it stands there; nothing where a template stands for the whole."""
+    """Return what is to be run, as it stands in these arguments; empty where a template stands for the whole list."""
     if args.get("task") is not None:
         return [args["task"]]
     tasks = args.get("tasks")
@@ -257,18 +271,24 @@ def _one_of_tasks(number: int, written: Any, outer: Task, untemplated: Any) -> W
 
 
 def _failure(exc: GovernorError, slot: Result | None = None) -> Result:
-    """Returned, not raised: failed_when, until and retries see only what an action returns."""
+    """Return the result of a failure, with the facts about the slot, or else about the error.
+
+    It is returned and not raised because failed_when, until and retries see only what an action returns.
+    """
     told = {"slot": slot} if slot is not None else exc.facts
     return {"failed": True, "changed": False, "msg": redact(str(exc)), **told}
 
 
 @contextlib.contextmanager
 def _told_of(slot: Result) -> Iterator[None]:
-    """The slot, as it is in the end, becomes part of what ansible-core makes of an exception."""
+    """Make the slot a part of the result that ansible-core makes of an exception.
+
+    It is the dict itself: what becomes of the slot later is seen there too.
+    """
     try:
         yield
     except AnsibleAction as exc:
-        # Since 2.19 ``result`` is a copy.
+        # Since ansible-core 2.19 ``result`` is a copy of it.
         result = getattr(exc, "_result", exc.result)
         result["slot"] = slot
         raise

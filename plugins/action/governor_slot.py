@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Let the module ``governor_slot`` know what only the controller knows."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -12,16 +14,17 @@ from ..plugin_utils.play import play_facts, run_and_host
 
 
 class ActionModule(ActionBase):
-    """Runs the module of the same name, told by whom and in what play: both only the controller knows."""
+    """The action of ``governor_slot``: run the module of the same name, and tell it of the run and its play."""
 
     _requires_connection = False
     _supports_async = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the module's result. The module gets a holder, where it acquires, and ``play``."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
         args = dict(self._task.args)
-        # Only who acquires a slot is given a name: what is to go must not be chosen by what nobody has asked for.
+        # A holder is filled in for an acquisition alone. What to remove is chosen by what the user has asked for.
         if (args.get("state") or "acquired") == "acquired" and not args.get("holder"):
             args["holder"] = known.get("inventory_hostname")
         run_id, host = run_and_host(self._task, known, args.get("run_id"))

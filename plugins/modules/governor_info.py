@@ -213,6 +213,7 @@ from ..module_utils.runner import run
 
 
 def main() -> None:
+    """Read governors, as the task asks for."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "list", "elements": "str", "default": []},
@@ -237,7 +238,7 @@ def main() -> None:
 
 
 def _with_entries(given: bool | None, names: list[str], query: Query | None) -> bool:
-    """Raises InvalidValue for a query that could find nothing."""
+    """Tell whether to read the entries too, given or by default. Raises InvalidValue for a query that lacks them."""
     if query is None or not query.names("entries"):
         return bool(names) if given is None else given
     if given is False:

@@ -250,6 +250,7 @@ from ..module_utils.slots import acquire, carry_out, evict, release
 
 
 def main() -> None:
+    """Acquire, release or evict slots, as the task asks for."""
     module = AnsibleModule(
         argument_spec={
             **campaign_options(wait_timeout="5m"),

@@ -229,6 +229,7 @@ from ..module_utils.runner import run
 
 
 def main() -> None:
+    """Create, change, delete or reset a governor, as the task asks for."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},

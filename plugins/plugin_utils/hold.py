@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hold a slot around work that is not asynchronous: enter, work, leave, whatever happens in between."""
+"""Hold a slot around work that is not asynchronous: acquire, work, release, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ from .kept import Attempt
 from .progress import Progress
 from .second_slot import refuse_second
 
-# How soon a waiter notices that its ansible-playbook is gone.
+# Seconds between two looks whether ansible-playbook is still there, and whether the process was told to end.
 _LOOK_EVERY = 0.5
 
+# How a wait is told of, by the value of ``waited_by``.
 _HOW = {"queue": "in its queue", "polling": "by trying, without a queue"}
 
 
 class Orphaned(GovernorError):
-    """The ansible-playbook that this waits for is gone."""
+    """The ansible-playbook that this process works for is gone."""
 
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """What a governed task asks for: a ``campaign``, and what only this face has.
+    """What a governed task asks for: a ``campaign``, and what this face has besides.
 
-    ``tell`` shows a line to the person who waits, ``tell_more`` to one who wants to know more. ``action`` is what the
-    slot is for, None where that is several things. With an ``attempt``, the next ones work under a slot that this one
-    keeps. ``one_only``: an owner whose run and host hold a slot already does not get another.
+    ``tell`` shows a line to everybody who watches the run, ``tell_more`` to those who asked to know more. ``action`` is
+    what will run under the slot, None where that is several things. ``attempt`` is given where a slot may be kept for
+    the attempts after this one. ``one_only`` refuses a second slot to the same host of the same run.
     """
 
     campaign: CampaignRequest
@@ -61,10 +62,10 @@ class HoldRequest:
 
 
 class Hold:
-    """A slot for the time between ``acquire`` and ``release``. Between them no connection is open and no loop runs."""
+    """A slot that is held from ``acquire`` to ``release``. No connection is open and no loop runs in between."""
 
     def __init__(self, request: HoldRequest) -> None:
-        """Raises InvalidValue for a holder or host that no entry could carry."""
+        """Make it, without a slot so far. Raises InvalidValue for a holder or host that no entry could carry."""
         self.request = request
         self._owner = request.campaign.owner
         self.slot: Slot | None = None
@@ -73,21 +74,30 @@ class Hold:
         self._held: float | None = None
 
     def look(self) -> None:
-        """Acquire nothing. Raises UnknownGovernor without such a governor, else what ``acquire`` would at once."""
+        """Read the governor and acquire nothing.
+
+        Raises UnknownGovernor where there is none, and else what ``acquire`` would raise before it waits.
+        """
         asyncio.run(self._look())
 
     def acquire(self, interruptions: Interruptions) -> None:
-        """Wait for a slot. Raises what ``Governor.start`` raises, Orphaned, and Interrupted; then nothing is held."""
+        """Wait for a slot, or go on under the one that an earlier attempt has kept.
+
+        Raises what ``Governor.start`` raises, Orphaned and Interrupted. Nothing is held then, but for a kept slot.
+        """
         try:
             asyncio.run(self._wait(interruptions))
         except BaseException:
-            # It came in the last moment.
+            # The slot may have come at the last moment.
             with contextlib.suppress(GovernorError):
                 self.keep() if self._goes_on else self.release(interruptions)
             raise
 
     def release(self, interruptions: Interruptions) -> bool:
-        """Release the slot; False when it was lost before. Raises GovernorError when it could not be released."""
+        """Release the slot, and return False if it was lost before. Raises GovernorError if that was not possible.
+
+        Returns True if there is nothing to release.
+        """
         slot = self._ended()
         if slot is None:
             return True
@@ -97,24 +107,24 @@ class Hold:
 
     @property
     def is_kept_by_another(self) -> bool:
-        """Whether another item of the task's loop has failed under this slot, so that this one's success is not all."""
+        """Tell whether another item of the task's loop has failed under this slot, and keeps it."""
         attempt = self.request.attempt
         return attempt is not None and not attempt.may_release
 
     def keep(self) -> dict[str, Any]:
-        """Leave the slot to the next attempts, or to max_age; what is to be told of it."""
+        """Leave the slot to the next attempts, or to max_age, and return its facts."""
         slot = self._ended()
         if slot is not None and self.request.attempt is not None:
             self.request.attempt.keep(slot, self._entered)
         return {**self.facts(), "released": False}
 
     def facts(self) -> dict[str, Any]:
-        """What is to be told of the slot so far, always with the same keys; None is what is not known, or not so."""
+        """Return what is known of the slot so far; see ``governed_result``."""
         request = self.request
         return governed_result(request.campaign, request.action, self.slot, kept=self._goes_on, held=self._held)
 
     def _ended(self) -> Slot | None:
-        """The slot, the first time; nothing when it was released or kept already."""
+        """Note that the slot ends, and return it. None where there is none, or it has ended already."""
         if self.slot is None or self._held is not None:
             return None
         self._held = time.monotonic() - self._entered
@@ -122,7 +132,7 @@ class Hold:
 
     async def _wait(self, interruptions: Interruptions) -> None:
         loop, campaign = asyncio.get_running_loop(), asyncio.ensure_future(self._campaign())
-        # Once, however often it is told: what it takes back then is not to be cut short.
+        # A second cancellation would cut the withdrawal of an entry short: there is one, however often it is asked for.
         stop = functools.cache(campaign.cancel)
         with interruptions.waiting(lambda: loop.call_soon_threadsafe(stop)):
             while not (await asyncio.wait([campaign], timeout=_LOOK_EVERY))[0]:
@@ -156,10 +166,10 @@ class Hold:
                     admit=functools.partial(refuse_second, owner=self._owner) if request.one_only else None,
                 )
             except UnknownGovernor:
-                # It knows which governors there are instead.
+                # The sentence of this one names the governors that there are.
                 await load(campaign.governor, js)
                 raise
-            # From here on it is to be released, also when closing the connection is cut short.
+            # From here on the slot has to be released, also when closing the connection is cut short.
             self.slot, self._entered = slot, time.monotonic()
             request.tell_more(
                 f"{campaign.holder} holds slot {slot.seq} of {campaign.governor} after "
@@ -168,7 +178,7 @@ class Hold:
             )
 
     async def _go_on(self, js: JetStream) -> bool:
-        """Whether an attempt before this one has kept its slot, and has it still: this one works under it."""
+        """Take over the slot that an attempt before this one has kept, if it still holds it; tell whether it does."""
         attempt = self.request.attempt
         kept = attempt.kept if attempt is not None else None
         if attempt is None or kept is None:

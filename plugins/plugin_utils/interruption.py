@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a worker of Ansible does when it is told to end while it waits for a slot or holds one.
+"""End a worker of Ansible in good order when a signal comes while it waits for a slot or holds one.
 
-ansible-core ends its workers by SIGINT and SIGTERM: from 2.19 on its handlers kill the worker's process group at once,
-before that nothing catches SIGTERM. ``finally`` blocks do not run either way. A task's ``timeout`` is an alarm.
+ansible-core ends its workers by SIGINT and SIGTERM. From 2.19 on its handlers kill the worker's process group at once;
+before that, nothing catches SIGTERM. Either way no ``finally`` block runs. The ``timeout`` of a task is an alarm.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from .local_work import end_local_work
 
 _TO_END = (signal.SIGINT, signal.SIGTERM)
 
-# How long a process that was told to end may go on trying to release its slot.
+# Seconds for which a process that was told to end may go on trying to release its slot.
 _GIVE_UP_AFTER = 15.0
 
 
 class Interrupted(BaseException):
-    """A signal came in the wait; nothing is held. Leaving ``Interruptions`` does then what the signal was to do."""
+    """A signal came during the wait, and nothing is held. Leaving ``Interruptions`` does what the signal was to do."""
 
 
 class Interruptions:
-    """One handler for all signals from before the wait until the slot is released, so that none falls in between.
+    """A context with one handler for all signals, from before the wait until the slot is released.
 
-    In the wait a signal wakes the waiter. At work it ends the local work, then the slot is released, then the process
-    ends; but the alarm raises what it raises without a slot. At any other moment it is put off to the context's end.
-    Processes that the work has forked inherit the handler, and not the slot: they do what the signal was to do.
+    A signal during the wait wakes the waiter. During the work it ends the local work, releases the slot and ends the
+    process, except for the alarm, which raises what it would raise without a slot. At any other moment it is put off
+    until the context ends. Processes that the work has forked inherit the handler, but not the slot: there a signal
+    does what it would do without a handler.
     """
 
     def __init__(self) -> None:
+        """Note which process this is; the handlers are set on the way in."""
         self._pid = os.getpid()
         self._came: Optional[int] = None
         self._told_to_end = math.inf
@@ -50,14 +52,15 @@ class Interruptions:
 
     @property
     def overdue(self) -> bool:
-        """Whether the process was told to end so long ago that it gives up what it still tries."""
+        """Tell whether the process was told to end so long ago that it should give up what it still tries."""
         return time.monotonic() >= self._told_to_end + _GIVE_UP_AFTER
 
     def __enter__(self) -> Interruptions:
+        """Set the handler, and let this process lead a session, so that a Ctrl-C reaches the work through it."""
         _lead_a_session()
         for number in (*_TO_END, signal.SIGALRM):
             handler = signal.getsignal(number)
-            # Without a handler of Ansible's there is no timeout; and what is ignored is to stay so.
+            # Ansible has a handler for the alarm only where the task has a timeout. An ignored signal stays ignored.
             if callable(handler) or (number in _TO_END and handler == signal.SIG_DFL):
                 self._saved[number] = signal.signal(number, self._on_signal)
         return self
@@ -65,6 +68,7 @@ class Interruptions:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Set the saved handlers again, and do what a signal that was put off was to do."""
         for number, handler in self._saved.items():
             signal.signal(number, handler)
         if self._came is not None:
@@ -72,7 +76,7 @@ class Interruptions:
 
     @contextlib.contextmanager
     def waiting(self, wake: Callable[[], Any]) -> Iterator[None]:
-        """A signal calls ``wake``; raises Interrupted at the end if one came."""
+        """Let a signal call ``wake``. Raises Interrupted on the way out if one came."""
         self._wake = wake
         try:
             if self._came is not None:
@@ -85,7 +89,10 @@ class Interruptions:
 
     @contextlib.contextmanager
     def working(self, release: Callable[[], Any]) -> Iterator[None]:
-        """A signal ends the work. ``release`` is called in a thread, in the midst of what the work was doing."""
+        """Let a signal end the work.
+
+        ``release`` is then called in a thread, while the work stands still in the middle of what it was doing.
+        """
         self._release = release
         try:
             if self._came is not None:
@@ -104,7 +111,7 @@ class Interruptions:
             self._end_work(release, number, frame)
 
     def _put_off(self, number: int) -> None:
-        # To end is more than to have taken too long.
+        # A signal to end counts for more than the alarm.
         if self._came not in _TO_END:
             self._came = number
             if number in _TO_END:
@@ -114,12 +121,12 @@ class Interruptions:
     def _end_work(self, release: Callable[[], Any], number: int, frame: FrameType | None) -> None:
         try:
             if number in _TO_END:
-                # What comes from now on is put off.
+                # Signals that come from now on are put off.
                 self._release = None
                 end_local_work()
                 _in_a_thread(release)
         finally:
-            # Whatever else came in the meantime ends the same process.
+            # Another signal that came in the meantime has nothing left to do: this one ends the process.
             self._came = None
             self._do_as_saved(number, frame)
 
@@ -137,15 +144,16 @@ def _nothing() -> None:
 
 
 def _in_a_thread(release: Callable[[], Any]) -> None:
-    # In this one the work may be running an event loop, and there is no other beside it. A fork would be no better: it
-    # waits for locks that the interrupted work holds, and without a bound.
+    # The work may be running an event loop in this thread, which cannot run a second one. Nor would a fork do: it would
+    # wait without a bound for locks that the interrupted work holds.
     thread = threading.Thread(target=release, daemon=True)
     thread.start()
     thread.join(_GIVE_UP_AFTER)
 
 
 def _lead_a_session() -> None:
-    # Workers do from 2.19 on. Before that they share ansible-playbook's group and terminal: Ctrl-C would reach the work
-    # beside the worker. With only a group of its own, what asks something at the terminal would be stopped for ever.
+    # Workers lead a session from 2.19 on. Before that they share ansible-playbook's group and terminal, so that Ctrl-C
+    # reaches the work beside the worker. A group of its own would not be enough: work that asks something at the
+    # terminal would be stopped for ever.
     if os.getpgrp() != os.getpid():
         os.setsid()

@@ -2,10 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Slots that a failed attempt has kept, for the attempts after it: they work under it, and do not wait for it.
+"""Slots that failed attempts have kept for the attempts after them, which work under such a slot without a wait.
 
-ansible-core runs the retries of a task, and the items of its loop, in one process. What has failed releases the slot
-when a retry of it succeeds. Another item does not: the host has failed.
+ansible-core runs the retries of a task, and the items of its loop, in one process. The slot is released when a retry of
+the item that has failed succeeds. The success of another item does not release it, since the host has failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..module_utils.settings import Settings
 
 @dataclass(frozen=True)
 class Kept:
-    """``since``: when it was entered, by the monotonic clock. ``item``: of which item of a loop, None without one."""
+    """A slot that was kept, acquired at ``since`` by the monotonic clock, for an ``item`` of a loop (None without)."""
 
     slot: Slot
     since: float
@@ -27,27 +27,30 @@ class Kept:
 
 
 class Attempt:
-    """One run of a task on a host, for one ``item`` of its loop, under a governor of the server in ``settings``."""
+    """One try of a task on a host, for one item of its loop, under a governor of one server."""
 
     def __init__(self, task: str, host: str, item: Any, governor: str, settings: Settings) -> None:
+        """Make it; ``task`` is the id of the task, and ``item`` is None without a loop."""
         self._key = (task, host, governor, settings)
         self._item = item
 
     @property
     def kept(self) -> Kept | None:
+        """Return what an attempt of this task on this host has kept, whatever its item; None for nothing."""
         return _kept.get(self._key)
 
     @property
     def may_release(self) -> bool:
-        """Whether nothing but this one's own failure has kept the slot."""
+        """Tell whether this attempt's success releases the slot: it is not kept for another item."""
         kept = self.kept
         return kept is None or bool(kept.item == self._item)
 
     def keep(self, slot: Slot, since: float) -> None:
-        """For the next attempts; what is kept already stays."""
+        """Keep the slot, acquired at ``since``, for the next attempts, unless one is kept already."""
         _kept.setdefault(self._key, Kept(slot, since, self._item))
 
     def forget(self) -> None:
+        """Keep no slot any more."""
         _kept.pop(self._key, None)
 
 

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The slots of one run, from the results of its tasks: who took which, for how long, and what is held still. Pure."""
+"""Keep account of the slots of one run from the results of its tasks: who held which, for how long, and still. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TITLES = ("GOVERNOR", "HOST", "TASK", "WAITED", "HELD")
 
 @dataclass(frozen=True)
 class Event:
-    """What a task, or one item of its loop, has returned. ``args`` are as they were when it ran."""
+    """The result of a task, or of one item of its loop. ``args`` are the task's arguments as they were when it ran."""
 
     action: str
     host: str
@@ -46,6 +46,7 @@ class Address:
 
     @classmethod
     def of(cls, event: Event) -> Address:
+        """Return the address that the event's task went to, with plain strings and lists."""
         given = {option: value for option, value in event.args.items() if option in CONNECTION_OPTIONS}
         # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
         plain = json.loads(json.dumps([given, dict(event.environment)], default=str))
@@ -54,9 +55,11 @@ class Address:
 
 @dataclass
 class Row:
-    """A slot, or a try to get one (``seq`` is None). Times in seconds; ``note`` is told beside the time it was held.
+    """A slot, or the try to get one, whose ``seq`` stays None. Times are in seconds, None where they are not known.
 
-    ``address`` and ``owner`` are there for what governor_slot took, ``borrowed`` where another run may release it.
+    ``note`` stands in the table beside the time that the slot was held. ``owner`` and ``address`` are given for the
+    slots that governor_slot has acquired. ``borrowed`` slots were acquired for a run id that was given, so that another
+    run may release them.
     """
 
     governor: str
@@ -73,6 +76,7 @@ class Row:
     borrowed: bool = False
 
     def cells(self) -> tuple[str, ...]:
+        """Return the texts of the row, in the order of the table's titles."""
         who = self.host if self.holder in ("", self.host) else f"{self.host} ({self.holder})"
         held = [_shown(self.held)] if self.held is not None else []
         note = "still held" if self.is_held else self.note
@@ -80,7 +84,14 @@ class Row:
 
 
 class Ledger:
+    """The account of one run: ``record`` its results, then ask for the ``table`` and for what is left.
+
+    ``rows`` are the slots, in the order in which tasks told of them. ``addresses`` are those that governor_slot went
+    to, each once.
+    """
+
     def __init__(self) -> None:
+        """Open it, empty."""
         self.rows: list[Row] = []
         self.addresses: list[Address] = []
         self._run_ids: set[str] = set()
@@ -92,21 +103,24 @@ class Ledger:
     # -- what happens
 
     def know(self, run_id: str) -> None:
-        """That slots of this run have this id by default."""
+        """Count slots with this run id as slots of this run."""
         self._run_ids.add(run_id)
 
     def begin(self, host: str, task_id: str, action: str) -> None:
+        """Note that a task begins on a host, and may acquire a slot that it never tells of."""
         if action in (GOVERNED, SLOT):
             self._begun[host, task_id] = action
 
     def end(self, host: str, task_id: str) -> None:
+        """Note that a task has told its result for a host."""
         self._begun.pop((host, task_id), None)
 
     def record(self, event: Event) -> None:
+        """Enter what a result tells of slots."""
         if event.action in JOBS:
             self._collect(event)
         elif "results" in event.result and "slot" not in event.result:
-            # The whole of a loop: its items were recorded.
+            # It is the result of a whole loop, and its items were recorded one by one.
             return
         elif event.action == GOVERNED:
             self._governed(event)
@@ -118,23 +132,25 @@ class Ledger:
     # -- what is left
 
     def leftovers(self) -> list[Row]:
-        """What was taken by governor_slot for this run alone, and is held as far as is known."""
+        """Return the slots that governor_slot has acquired for this run alone, and that are held as far as is known."""
         return [row for row in self.rows if row.is_held and not row.borrowed]
 
     def may_have_more(self) -> bool:
-        """Whether the server may have slots of this run that no task has told of, as one that was interrupted.
+        """Tell whether a governor_slot task may have acquired a slot and not told of it, as when it was interrupted.
 
-        Not where a governed task has not told either: it releases its own slot, or leaves it on purpose.
+        False where a governed task has not told of its slot either: such a slot, which that task releases itself or
+        leaves on purpose, could not be told from the others.
         """
         open_ends = self._unclear | set(self._begun.values()) | ({SLOT} if self._jobs else set())
         return open_ends == {SLOT}
 
     def is_untold(self, governor: str, entry: Entry) -> bool:
-        """Whether that entry is of this run, and no task has told of it."""
+        """Tell whether the entry is owned by this run and no task has told of it."""
         told = self._kept | {(row.governor, row.seq) for row in self.rows}
         return entry.run_id in self._run_ids and (governor, entry.seq) not in told
 
     def table(self) -> list[str]:
+        """Return the lines of a table of all rows, titles first."""
         lines = [_TITLES, *(row.cells() for row in self.rows)]
         widths = [max(len(cell) for cell in column) for column in zip(*lines)]
         return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
@@ -142,7 +158,7 @@ class Ledger:
     # -- the actions
 
     def _collect(self, event: Event) -> None:
-        """The end of a job in the background is the end of the task that began it."""
+        """Record the end of a job in the background as the result of the task that began it."""
         if event.result.get("finished"):
             begun = self._jobs.pop(str(event.result.get("ansible_job_id")), None)
             if begun is not None:
@@ -181,7 +197,7 @@ class Ledger:
         owner = _owner(slot)
         held = {(row.governor, row.seq, row.owner) for row in self.rows if row.is_held}
         if (governor, seq, owner) in held or (governor, seq) in self._kept:
-            # Taken again: nothing has changed.
+            # It was acquired again, which has changed nothing.
             return
         row = self._row(event, governor, {**event.result, **slot})
         row.seq, row.owner, row.address, row.is_held = seq, owner, self._note(event), True
@@ -190,7 +206,10 @@ class Ledger:
             self.know(str(slot["run_id"]))
 
     def _untold(self, event: Event) -> None:
-        """It may have acquired a slot all the same: hidden by no_log, in the background, ended by its timeout."""
+        """Note a result that does not tell of a slot, though the task may have acquired one.
+
+        It may be hidden by no_log, go on in the background, or have been ended by its timeout.
+        """
         if event.skipped:
             return
         self._note(event)
@@ -223,7 +242,7 @@ class Ledger:
 
 
 def _owner(told: Mapping[str, Any]) -> Owner:
-    """Of a slot, as governor_slot tells of it; its ``run_id`` and ``host`` are null where there is none."""
+    """Return the owner of a slot that governor_slot tells of. A ``run_id`` or ``host`` that is null becomes empty."""
     return Owner(str(told["run_id"] or ""), str(told["host"] or ""), str(told["holder"]))
 
 

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""On the controller: are the Python packages there that a connection needs?"""
+"""Check for the Python packages of a connection on the controller, and import them for all workers at once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _NEEDED = ("nats.aio.client", "encodings.idna", "..module_utils.core.waiter")
 
 
 def require_here(settings: Settings) -> None:
-    """Raises MissingLibrary."""
+    """Check for what a connection with these settings needs on the controller. Raises MissingLibrary."""
     require_to_connect(settings, "put it into the execution environment")
 
 
 def preload() -> None:
-    """Import in ansible-playbook itself, once, what each of its workers needs, which are forks of it.
+    """Import once, in ansible-playbook itself, what each of its workers needs, since they are forks of it.
 
-    That starts nothing. What is missing is told by ``require_here``.
+    The imports start no thread and open no file. What is missing is left to ``require_here`` to tell.
     """
     for module in _NEEDED:
         with contextlib.suppress(ImportError):

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The processes that a worker has started on the controller, and their end. Work on other hosts goes on."""
+"""End the processes that a worker has started on the controller. Work on other hosts goes on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-# How long work that was told to end may take, before it is killed; and how long even that may take.
+# Seconds that work may take to end before it is killed, and seconds more to wait for that.
 _END_WITHIN = 1.0
 
 _LOOK_EVERY = 0.02
@@ -27,7 +27,10 @@ class _Process(NamedTuple):
 
 
 def end_local_work() -> None:
-    """Ask the work to end, see it end, and kill what does not. Services that it started have left it and stay."""
+    """Ask the work to end, wait until it has ended, and kill what does not end.
+
+    Services that the work has started are no part of it any more, and go on.
+    """
     began = time.monotonic()
     told: dict[int, int] = {}
     while True:
@@ -45,7 +48,10 @@ def end_local_work() -> None:
 
 
 def _mine(known: set[int]) -> set[int]:
-    """Descendants of this process, the rest of its group, and what is left of the known ones whose parents are gone."""
+    """Return the ids of this process's descendants, of the others in its group, and of those ``known`` that still live.
+
+    The known ones may be descendants no more, because their parents are gone.
+    """
     everybody = _everybody()
     me = os.getpid()
     family = {me} | known | ({each.pid for each in everybody if each.group == me})
@@ -57,13 +63,13 @@ def _mine(known: set[int]) -> set[int]:
 
 
 def _everybody() -> list[_Process]:
-    """All processes that live; who has ended and waits to be noticed does not."""
+    """Return all processes that live, without those that have ended and whose parents have not noticed."""
     if not Path("/proc/self/stat").exists():
         return _told_by_ps()
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name before it may have brackets and blanks of its own.
+            # The name in brackets before these may itself have brackets and blanks.
             state, parent, group = path.read_text(errors="replace").rpartition(")")[2].split()[:3]
             if state not in "ZX":
                 found.append(_Process(int(path.parent.name), int(parent), int(group)))

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What only the controller knows: which run this is, and how its play goes about its hosts."""
+"""Find out what only the controller knows: which run this is, and how its play works through its hosts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 
 from ansible import constants
 
-# What AWX calls itself until somebody tells it its address.
+# The names that AWX has for itself until somebody configures its address.
 _NAMELESS = ("towerhost", "platformhost")
 
 
 def run_id(task_vars: Mapping[str, Any]) -> str:
-    """AWX's job id with the controller's name where there is one, else an id of this ansible-playbook process, the same
-    in all its workers.
+    """Return the id of this run: the job's under AWX, with the controller's name, else this ansible-playbook's.
 
-    ansible-core makes one temporary directory a process, called after its pid and a random part; workers inherit it.
+    The latter is the same in all workers: ansible-core names a temporary directory after the pid of ansible-playbook
+    and a random part, and its workers inherit that name.
     """
     job = task_vars.get("awx_job_id")
     if job:
@@ -32,10 +32,10 @@ def run_id(task_vars: Mapping[str, Any]) -> str:
 
 
 def run_and_host(task: Any, task_vars: Mapping[str, Any], given: Any) -> tuple[str, str]:
-    """Whose a slot of this task is: of one host of this run.
+    """Return the run id and the host that own a slot of this task.
 
-    The host is empty where the slot is the whole run's: where the task runs once, and where the user has ``given`` the
-    run id, which takes the place of both.
+    ``given`` is the run id from the task's options, None or empty where it has none. The host is empty where the whole
+    run owns the slot: where the task runs once, and where a run id is given.
     """
     if given not in (None, ""):
         return str(given), ""
@@ -43,7 +43,7 @@ def run_and_host(task: Any, task_vars: Mapping[str, Any], given: Any) -> tuple[s
 
 
 def play_facts(task: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """For the guard: see ``guard.Play``. A task that runs once waits for one host alone."""
+    """Return the fields of ``guard.Play`` for the guard. A task that runs once counts as a batch of one host."""
     return {
         "strategy": str(task.get_play().strategy),
         "batch": 1 if _runs_once(task) else _batch(task, task_vars),
@@ -53,12 +53,12 @@ def play_facts(task: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _batch(task: Any, task_vars: Mapping[str, Any]) -> int:
-    """How many hosts the batch began with.
+    """Return the number of hosts that the batch began with.
 
-    ``ansible_play_batch`` has lost those that failed meanwhile, also in this very task: of hosts that are judged one
-    after the other, the last would find themselves safe. Without ``serial`` it began with ``ansible_play_hosts_all``.
-    With ``serial`` no variable tells. The inventory does, which is restricted to the batch, and which strategies ask;
-    a worker is a fork that sees it.
+    ``ansible_play_batch`` does not tell: it has lost the hosts that failed meanwhile, even in this very task. Of hosts
+    that are judged one after the other, the last ones would seem safe. Without ``serial`` the batch began with
+    ``ansible_play_hosts_all``. With ``serial`` no variable tells it, but the inventory does, which strategies restrict
+    to the batch: a worker is a fork that has it too.
     """
     if not task.get_play().serial:
         return len(task_vars["ansible_play_hosts_all"])
@@ -69,12 +69,12 @@ def _batch(task: Any, task_vars: Mapping[str, Any]) -> int:
 
 
 def _runs_once(task: Any) -> bool:
-    # free and host_pinned know no run_once: ansible-core warns that it runs the task on every host all the same.
+    # free and host_pinned ignore run_once: ansible-core warns of that, and runs the task on every host.
     return bool(task.run_once) and not str(task.get_play().strategy).endswith(("free", "host_pinned"))
 
 
 def _awx_host() -> str | None:
-    """The name of the controller, from what AWX tells each of its jobs."""
+    """Return the name of the AWX controller from the environment of its jobs; None where it has none."""
     try:
         host = urlsplit(os.environ.get("AWX_HOST", "")).hostname
     except ValueError:

@@ -15,14 +15,18 @@ from ..module_utils.settings import redact
 
 
 class Progress:
-    """Words for one holder's wait, each shown with ``show``."""
+    """The lines about one holder's wait."""
 
     def __init__(self, governor: str, holder: str, show: Callable[[str], None]) -> None:
+        """Make it; ``show`` is called with each line."""
         self._who = f"{holder} waits for {governor}"
         self._show = show
 
     def tell(self, waited: float, seen: Situation | GovernorError) -> None:
-        """For the ``on_wait`` of a ``Governor``: seconds waited, and how it stands or why that could not be read."""
+        """Show a line: the ``on_wait`` of a ``Governor``.
+
+        ``waited`` is in seconds. ``seen`` is how it stands with the governor, or why that could not be read.
+        """
         if isinstance(seen, GovernorError):
             self._show(f"{self._who}: {format_duration(waited)}. {redact(str(seen))}")
             return

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Release what a run still holds, when it ends: quickly, and whatever state NATS is in."""
+"""Release what a run still holds when it ends: quickly, and whatever state NATS is in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from ..module_utils.settings import Settings, redact, resolve
 from .ledger import Address, Ledger, Row
 from .libraries import require_here
 
-# Nobody who ends a run wants to wait for a server that is gone: max_age ends what is left.
+# Seconds for each request, and for each governor. Nobody who ends a run wants to wait for a server that is gone, and
+# max_age ends what is left.
 _PATIENCE = 2.0
 _WITHIN = 5.0
 
@@ -33,9 +34,10 @@ Tell = Callable[[str], None]
 
 
 def release_leftovers(ledger: Ledger, tell: Tell, warn: Tell) -> None:
-    """Release every slot that the ledger knows to be held, and those of the run that it does not know of.
+    """Release every slot that is still held by the ledger's account, and those of the run that no task has told of.
 
-    Each gets a line. Never raises for what is wrong with NATS; what cannot be released is left to max_age.
+    ``tell`` is called with a line for each. What cannot be released is left to max_age, and ``warn`` is called with a
+    line for it. Raises nothing for what is wrong with NATS.
     """
     held_at = [row.address for row in ledger.leftovers()]
     addresses = [address for address in ledger.addresses if ledger.may_have_more() or address in held_at]
@@ -44,7 +46,7 @@ def release_leftovers(ledger: Ledger, tell: Tell, warn: Tell) -> None:
 
 
 async def _all(returns: _Returns, addresses: list[Address]) -> None:
-    # At the end of a Python process no thread can be started any more, and asyncio looks up names in one.
+    # asyncio looks up host names in a thread, and a Python process that ends can start none any more.
     asyncio.get_running_loop().getaddrinfo = _look_up  # type: ignore[method-assign]
     await asyncio.gather(*(returns.at(address) for address in addresses))
 
@@ -90,7 +92,7 @@ class _Returns:
                 )
             for entry in entries.values():
                 untold = self._ledger.may_have_more() and self._ledger.is_untold(address.governor, entry)
-                # The same governor may be known by two ways to its server: one of them releases it.
+                # Where two addresses lead to the same governor, the first one that gets there releases the slot.
                 if untold and await _remove(stack, entry):
                     self._tell(
                         f"Released slot {entry.seq} of governor '{address.governor}', which {entry.shown} acquired in "
@@ -111,7 +113,7 @@ async def _remove(stack: Stack, entry: Entry) -> Entry | None:
 
 
 def _settings(address: Address) -> Settings:
-    """As the task's module had them, only less patient."""
+    """Return the settings that the task's module had, with less patience. Raises InvalidValue."""
     checked = ArgumentSpecValidator(CONNECTION_OPTIONS).validate(dict(address.options))
     if checked.error_messages:
         raise InvalidValue("The task's connection options are not valid.")

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that holds a slot for a host already, and asks for a second one: it could wait for itself without an end."""
+"""Refuse a second slot to a host that holds one already in the same run: it could wait for itself for ever."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ..module_utils.core.state import State
 
 
 class HeldAlready(GovernorError):
-    pass
+    """The run holds a slot already, for the same host or as a whole."""
 
 
 async def refuse_second(stack: Stack, state: State, owner: Owner) -> None:
-    """``state`` is the governor's as just read: where it is empty, nothing is asked.
+    """Raise HeldAlready if the owner's run holds a slot for the owner's host, or as a whole.
 
-    Raises HeldAlready where the owner's run holds a slot for the owner's host, or for all its hosts.
+    It is the ``admit`` of ``Governor.start``, but for the owner. ``state`` is the governor's as just read. Nothing more
+    is read where it shows that nobody holds a slot.
     """
     entry = None if state.surely_empty else await _of_same_run_and_host(stack, owner)
     if entry is not None:
@@ -37,5 +38,5 @@ async def _of_same_run_and_host(stack: Stack, owner: Owner) -> Entry | None:
     def is_mine(entry: Entry) -> bool:
         return entry.run_id == owner.run_id and entry.host in (owner.host, "")
 
-    # A user that may only acquire and release does without.
+    # A NATS user who may only acquire and release slots goes without this check.
     return await stack.js.if_permitted(stack.find(is_mine))

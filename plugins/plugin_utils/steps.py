@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several tasks in the place of one: each is run as if it stood alone, and is told of when it ends."""
+"""Run several tasks in the place of one, each as if it stood alone."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ from .written import ACTIONS_SET_VARIABLES
 # The layer of facts, in ansible-core's order of precedence.
 _FACTS: Any = actions.VariableLayer.CACHEABLE_FACT if ACTIONS_SET_VARIABLES else 0
 
-# What the line of a task tells before its result, or has no need to tell.
+# Keys that the line of a task tells before its result, or need not tell.
 _IN_THE_LINE = ("task", "action", "failed", "skipped")
 
-# Calls a task off, which is no failure. ansible-core is about to do without it.
+# The exception that calls a task off, which is no failure. ansible-core is about to remove it: then nothing is caught.
 SKIP: Any = getattr(errors, "AnsibleActionSkip", ())
 
 
 def run_steps(
     wrapped: list[Wrapped], outer: ActionBase, task_vars: dict[str, Any], show: Callable[[Result], None]
 ) -> Result:
-    """One after the other until one fails. ``show`` is given the result of each, with its ``task`` and ``action``."""
+    """Run the tasks one after the other until one fails, and return the one result that they come to.
+
+    ``outer`` is the action in whose place they run. ``show`` is called with the result of each, to which the names
+    ``task`` and ``action`` are added.
+    """
     results: list[Result] = []
     variables = _Variables(outer, task_vars)
     for step in wrapped:
@@ -49,13 +53,13 @@ def run_steps(
     variables.hand_over()
     together = summary(results)
     if "add_group" in together and not ACTIONS_SET_VARIABLES and together["changed"] and not outer._task.changed_when:
-        # Else the strategy says by the group alone whether the task has changed.
+        # Without this the strategy would go by the group alone to tell whether the task has changed.
         outer._task.changed_when = [True]
     return together
 
 
 def line_of(result: Result, host: str, verbosity: int) -> str:
-    """As ansible-core tells of an item of a loop."""
+    """Return the line about one task's result, in the form that ansible-core has for an item of a loop."""
     state = state_of(result)
     line = f"{state}: [{host}] => (task={' '.join(str(result['task']).split())})"
     if (verbosity > 0 or result.get("_ansible_verbose_always")) and not result.get("_ansible_verbose_override"):
@@ -66,7 +70,10 @@ def line_of(result: Result, host: str, verbosity: int) -> str:
 
 
 def _run(step: Wrapped, outer: ActionBase, task_vars: dict[str, Any], register: Register) -> Result:
-    """What the action raises becomes its result, as the task executor makes it: others were run before it."""
+    """Run one task, and make a result of what its action raises, as the task executor does.
+
+    Raising it here would lose the results of the tasks before.
+    """
     try:
         return step.run(outer, task_vars, register if ACTIONS_SET_VARIABLES else None)
     except errors.AnsibleConnectionFailure as exc:
@@ -81,7 +88,7 @@ def _run(step: Wrapped, outer: ActionBase, task_vars: dict[str, Any], register: 
 
 
 class _Variables:
-    """What the tasks set for their host: there for those after it at once, and for the play in the end."""
+    """The variables that tasks set for their host. The next tasks see them at once, the play in the end."""
 
     def __init__(self, outer: ActionBase, task_vars: dict[str, Any]) -> None:
         self._outer = outer
@@ -90,11 +97,11 @@ class _Variables:
         self._of_one: dict[Any, Result] = {}
 
     def register(self, variables: Result, layer: Any = None) -> None:
-        """In the place of an action's own method."""
+        """Note the variables of one layer. It is called instead of the action's ``register_host_variables``."""
         self._of_one[actions.VariableLayer.REGISTER_VARS if layer is None else layer] = variables
 
     def take(self, result: Result) -> None:
-        """What the action has set that returned this."""
+        """Settle what the action that returned this ``result`` has set."""
         of_one, self._of_one = self._of_one, {}
         # An action that has set facts in its own way does not mean those in its result.
         of_one.setdefault(_FACTS, facts_of(result))
@@ -104,13 +111,14 @@ class _Variables:
                 self._show_to_the_next(layer, of_one[layer])
 
     def hand_over(self) -> None:
+        """Set the variables of all tasks for the play, where ansible-core leaves that to actions (2.21 and newer)."""
         if ACTIONS_SET_VARIABLES:
-            # Without any, ansible-core would take for such what is in the result.
+            # The facts are registered even if there are none: else ansible-core would take them from the result.
             for layer, variables in {_FACTS: {}, **self._of_all}.items():
                 self._outer.register_host_variables(variables, layer)
 
     def _show_to_the_next(self, layer: Any, variables: Result) -> None:
-        """In the task executor's way, but for the host of the task alone, as it does too."""
+        """Let the next tasks see the variables, as the task executor does: for the host of the task alone."""
         task, known = self._outer._task, self._task_vars
         if task.delegate_to and task.delegate_facts:
             return
@@ -123,5 +131,5 @@ class _Variables:
                 known.update(clean_facts(facts))
         else:
             known.update(variables)
-        # It keeps what it has made of the variables until it is given them again.
+        # The templar goes by what it has made of the variables until it is given them anew.
         self._outer._templar.available_variables = known

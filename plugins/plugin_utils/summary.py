@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One result of several tasks, from which the strategy takes what it would have taken from each of them. Pure."""
+"""Make one result of several tasks, from which the strategy takes what it would take from each. Pure."""
 
 from __future__ import annotations
 
@@ -18,29 +18,32 @@ Result = dict[str, Any]
 _OF_ALL = ("warnings", "deprecations")
 _STATES = ("unreachable", "failed", "skipped", "changed")
 
-# Lost, these are found again.
+# Facts that are no loss, since they are found again.
 _DISCOVERED = ("discovered_interpreter_", "ansible_discovered_interpreter_")
 
 
 def has_failed(result: Result) -> bool:
-    """As the task executor has it: by rc where an action does not say."""
+    """Tell whether a task has failed, as the task executor does: by its rc where the action does not say."""
     return bool(result.get("failed") or result.get("unreachable") or result.get("rc") not in (None, 0, "0"))
 
 
 def state_of(result: Result) -> str:
-    """In the words of ansible-core."""
+    """Return how the task ended, in ansible-core's words: unreachable, failed, skipped, changed or ok."""
     if not result.get("unreachable") and has_failed(result):
         return "failed"
     return next((state for state in _STATES if result.get(state)), "ok")
 
 
 def facts_of(result: Result) -> Result:
-    """The facts in the result of one task; what debug shows is none, whatever its name."""
+    """Return the facts in the result of one task. What debug shows is not one, whatever its name."""
     return {} if plain_name(str(result.get("action"))) == "debug" else result.get("ansible_facts") or {}
 
 
 def summary(results: list[Result]) -> Result:
-    """Of those that were run, at least one, each with the names ``task`` and ``action``."""
+    """Return the one result of the tasks that were run, of which there is at least one.
+
+    Each result has the names ``task`` and ``action`` in it.
+    """
     last = results[-1]
     unreachable = bool(last.get("unreachable"))
     together: Result = {
@@ -60,13 +63,13 @@ def summary(results: list[Result]) -> Result:
 
 
 def _registered(result: Result) -> Result:
-    """As the executor has it in the end, but for what counts for the whole."""
+    """Return one task's result as ``register`` would have it, without what counts for the whole."""
     told = {key: value for key, value in result.items() if key not in _OF_ALL and not key.startswith("_ansible_")}
     return {"changed": False, "failed": state_of(result) == "failed", **told}
 
 
 def _of_the_strategy(results: list[Result]) -> Result:
-    """What is not for the reader alone, by its key in a result."""
+    """Return what the strategy acts on, by its key in a result: warnings, facts, statistics, differences, groups."""
     found: Result = {"warnings": [], "deprecations": [], "ansible_facts": {}, "ansible_stats": {}, "diff": []}
     for result in results:
         for key in _OF_ALL:
@@ -99,7 +102,7 @@ def _add_stats(found: Result, result: Result) -> None:
 
 
 def _added(before: Any, value: Any) -> Any:
-    """As ansible-core adds up statistics: what is of another type is left out."""
+    """Return the sum of two statistics. As in ansible-core, a value of another type is left out."""
     if not (isinstance(value, type(before)) or isinstance(before, type(value))):
         return before
     if isinstance(before, Mapping):

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One task in Ansible's own syntax, run by an action plugin in its own place: same host, connection and keywords."""
+"""Run a task that is written inside another one, in that one's place: on its host, with its connection and keywords."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Register = Callable[..., None]
 
 @dataclass(frozen=True)
 class Wrapped:
-    """``action`` as it was written, ``args`` its arguments, ``name`` for people to read.
+    """A task that is written inside another one: its ``action`` as it was written, its ``args``, its ``name``.
 
-    ``untemplated``: the arguments as they stand in the playbook, for actions of ansible-core up to 2.18.
+    ``untemplated`` are the arguments as they stand in the playbook, for actions of ansible-core up to 2.18.
     """
 
     action: str
@@ -38,15 +38,16 @@ class Wrapped:
 
     @classmethod
     def parse(cls, written: Mapping[str, Any], outer: Task, untemplated: Any = None, several: bool = False) -> Wrapped:
-        """From a task's mapping, and the same before it was templated; ``several``: it is one of ``tasks``.
+        """Return the task that the mapping ``written`` describes inside the task ``outer``.
 
-        Raises AnsibleActionFail, with a sentence, for what cannot run under a slot.
+        ``untemplated`` is the same mapping before it was templated. ``several``: it is one of ``tasks``. Raises
+        AnsibleActionFail, with a sentence, for what cannot run under a slot.
         """
         check_words(written, several)
         try:
             action, args = _action_and_args(written, outer.collections)
         except AnsibleError as exc:
-            # Without a cause: ansible-core would append its message once more.
+            # It has no cause, whose message ansible-core would append once more.
             raise AnsibleActionFail(f"A governed task must be one task of Ansible's: {exc.message}") from None
         check_action(action)
         raw: dict[str, Any] = {}
@@ -56,7 +57,7 @@ class Wrapped:
         return cls(action, args, str(written.get("name") or action), raw)
 
     def governors(self, collections: Any) -> set[str]:
-        """The governors of the governed tasks inside, at any depth."""
+        """Return the governors of this task, if it is a governed one, and of governed tasks inside, at any depth."""
         if self.action != GOVERNED and not self.action.endswith(".governed") and self.action != "governed":
             return set()
         inner = [self.args.get("task"), *(self.args.get("tasks") or [])]
@@ -64,7 +65,7 @@ class Wrapped:
         return {str(self.args.get("governor"))}.union(*below)
 
     def full_name(self, outer: ActionBase) -> str:
-        """The action's name with its collection, as far as there is such an action."""
+        """Return the action's name with its collection; the name as written, where there is no such action."""
         loaders, collections = outer._shared_loader_obj, outer._task.collections
         for loader in (loaders.module_loader, loaders.action_loader):
             found = loader.find_plugin_with_context(self.action, collection_list=collections)
@@ -73,9 +74,10 @@ class Wrapped:
         return self.action
 
     def run(self, outer: ActionBase, task_vars: dict[str, Any], register: Register | None = None) -> dict[str, Any]:
-        """Run it as the task executor runs a task of its own; the result is the wrapped action's.
+        """Run it as the task executor would run it by itself, and return its result.
 
-        ``register``: called instead of the action's ``register_host_variables``, which ansible-core has since 2.21.
+        ``register`` is called instead of the action's ``register_host_variables``, which there is since ansible-core
+        2.21. Raises what the action raises.
         """
         loaders = outer._shared_loader_obj
         found = loaders.module_loader.find_plugin_with_context(self.action, collection_list=outer._task.collections)
@@ -103,11 +105,14 @@ class Wrapped:
             return result
         finally:
             action.cleanup()
-            # A governed task inside may have settled whether this one has changed: see run_steps.
+            # A governed task inside may have decided whether this one has changed: see run_steps.
             outer._task.changed_when = task.changed_when
 
     def _handler(self, loaders: Any, found: Any, collections: Any) -> tuple[str, Any]:
-        """The action plugin to run it with, and the collections to look for it in; in the task executor's order."""
+        """Return the action plugin to run it with, and the collections to look for that in.
+
+        The order is the task executor's. Raises AnsibleActionFail where there is no such module and no such action.
+        """
         if found.resolved and found.action_plugin:
             return str(found.action_plugin), collections
         if loaders.action_loader.has_plugin(self.action, collection_list=collections):
@@ -125,24 +130,27 @@ class Wrapped:
 
 
 def _action_and_args(written: Mapping[str, Any], collections: Any) -> tuple[str, dict[str, Any]]:
-    """As ansible-core reads a task. Raises AnsibleError."""
+    """Return the action and its arguments, as ansible-core reads them. Raises AnsibleError."""
     action, args, _delegate_to = ModuleArgsParser(task_ds=dict(written), collection_list=collections).parse()
     args = dict(args)
     if plain_name(str(action)) in _WITH_COMMAND and "cmd" in args and not args.get("_raw_params"):
-        # Up to 2.18 it is not the parser that does this, but the task.
+        # Up to 2.18 the parser leaves this to the task.
         args["_raw_params"] = args.pop("cmd")
     return str(action), args
 
 
 def _governors_below(written: Mapping[str, Any], collections: Any) -> set[str]:
-    # What cannot be read is refused when its turn comes.
+    # A task that cannot be read is refused when its turn comes.
     with contextlib.suppress(AnsibleError):
         return Wrapped(*_action_and_args(written, collections), "").governors(collections)
     return set()
 
 
 def _with_defaults(fqcn: str, outer: ActionBase, task_vars: Mapping[str, Any], args: dict[str, Any]) -> dict[str, Any]:
-    """module_defaults of the wrapped module. ansible-core has them behind a private door, which it moved in 2.19."""
+    """Return the arguments with the module_defaults for the action of that name.
+
+    ansible-core has no public way to them, and changed the private one in 2.19.
+    """
     from ansible.executor import module_common
 
     task, templar = outer._task, outer._templar
@@ -156,7 +164,7 @@ def _with_defaults(fqcn: str, outer: ActionBase, task_vars: Mapping[str, Any], a
 
 
 def _without_omitted(args: dict[str, Any], omit: Any) -> dict[str, Any]:
-    """Without what was set to ``omit``, which ansible-core up to 2.18 hands on as a mark, at any depth."""
+    """Return the arguments without those that are ``omit``, at any depth: a mark in ansible-core up to 2.18."""
     if omit is None:
         return args
     return {

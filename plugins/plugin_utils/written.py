@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may be written in a governed task, and a sentence for all else. Every check raises AnsibleActionFail."""
+"""Check what is written in a governed task. Every check raises AnsibleActionFail, with a sentence for people."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ansible.plugins.action import ActionBase
 
 GOVERNED = "jetstream.governor.governed"
 
-# Since ansible-core 2.21 it is the action that sets variables and makes groups. Before, the strategy does so, once a
-# task, by what the result holds and by which action the task has: here always the governed one.
+# Since ansible-core 2.21 actions themselves set variables and make groups. Before, the strategy does so once per task,
+# by what is in the result and by the action that the task has: here that is always the governed one.
 ACTIONS_SET_VARIABLES = hasattr(ActionBase, "register_host_variables")
 
 _ROLE = "the role jetstream.governor.under_slot, which runs a file of tasks under one slot"
 _LATER = f"its tasks would run after this one, without the slot. There is {_ROLE}"
 _READ_BEFORE = "it is read before any task runs"
 
-# What the strategy does itself, for all hosts or before any task runs: an action plugin never sees it.
+# Actions that the strategy does itself, and why they cannot run here. No action plugin ever sees them.
 _STRATEGY_ONLY = {
     "add_host": "it acts once for all hosts, not once per host",
     "import_playbook": _READ_BEFORE,
@@ -38,12 +38,15 @@ _SETS_VARIABLES = ("include_vars", "set_fact")
 _BLOCK = ("block", "rescue", "always")
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")
 
-# The words of a task that say what to run. All others belong on the task around it.
+# Words that may stand in the task inside, because they say what to run. All others belong on the task around it.
 _OWN_WORDS = {"action", "args", "name"}
 
 
 def check_options(args: Mapping[str, Any], known: Collection[str], is_action: Callable[[str], bool]) -> None:
-    """Beside ``governor`` and the other options there is nothing else, and ``task`` and ``tasks`` have their shapes."""
+    """Check that there are no arguments but the ``known`` options, and that ``task`` and ``tasks`` have their shapes.
+
+    ``is_action`` tells whether there is an action of that name, for a sentence that helps.
+    """
     for word in map(str, args):
         if word in known:
             continue
@@ -70,7 +73,7 @@ def check_options(args: Mapping[str, Any], known: Collection[str], is_action: Ca
 
 
 def check_words(written: Mapping[str, Any], several: bool) -> None:
-    """One task, as it is written; ``several``: it is one of ``tasks``."""
+    """Check the words of one task as it is written. ``several``: it is one of ``tasks``."""
     words = [str(word) for word in written]
     if any(word in _BLOCK for word in words):
         raise AnsibleActionFail(
@@ -89,12 +92,12 @@ def check_words(written: Mapping[str, Any], several: bool) -> None:
             f"{keywords} cannot stand inside a governed task: put it on the task around it, beside {GOVERNED}."
         )
     for word in words:
-        # Before the parser, which knows not all of them.
+        # This comes before the parser, which does not know all of them.
         check_action(word)
 
 
 def check_action(action: str) -> None:
-    """It is something that an action plugin can do."""
+    """Check that an action plugin can do it."""
     plain = plain_name(action)
     if plain in _STRATEGY_ONLY:
         raise AnsibleActionFail(f"{action} cannot run under a slot: {_STRATEGY_ONLY[plain]}.")
@@ -106,7 +109,10 @@ def check_action(action: str) -> None:
 
 
 def check_together(tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Several actions with their arguments: the strategy takes one group (up to 2.20) and one kind of statistics."""
+    """Check that actions, given with their arguments, can be one task together.
+
+    From one task the strategy takes one kind of statistics and, up to ansible-core 2.20, one group.
+    """
     names = [plain_name(action) for action, _args in tasks]
     if names.count("group_by") > 1 and not ACTIONS_SET_VARIABLES:
         raise AnsibleActionFail(
@@ -124,7 +130,7 @@ def check_together(tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def plain_name(action: str) -> str:
-    """Without the name of ansible-core's own collection."""
+    """Return the action's name without that of ansible-core's own collection."""
     for prefix in _BUILTIN:
         action = action.removeprefix(prefix)
     return action
