@@ -44,8 +44,8 @@ attributes:
     support: full
     details: The task inside shows its own.
   idempotent:
-    support: full
-    details: As far as the task inside is.
+    support: N/A
+    details: It depends on the task inside.
 options:
   task:
     description:

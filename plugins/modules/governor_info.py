@@ -39,7 +39,8 @@ options:
     description:
       - Whether to return who holds the slots too, in RV(governors[].entries).
       - When it is not given, V(true) where O(name) is given or O(query) asks for C(entries), V(false) otherwise.
-      - Thousands are read in a few requests. V(false) is for a NATS user who may not read them.
+      - Thousands that this collection made are read in a few requests; each entry of a Go client takes one more.
+      - V(false) is for a NATS user who may not read them.
     type: bool
   query:
     description:

@@ -63,7 +63,7 @@ class SubjectTaken(GovernorError):
 
 
 class WaitTimeout(GovernorError):
-    """No slot became free within the time given."""
+    """The time given is over without a slot: none became free, or no server could be asked. No entry is left behind."""
 
 
 class GovernorFull(GovernorError):

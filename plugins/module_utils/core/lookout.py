@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a waiter in the queue looks at the governor, and what it does about what it sees. Pure.
+"""When a waiter in the queue looks at the governor, and what it does about what it sees. No I/O.
 
 No wake-up is sent for slots that expire, nor for those that Go clients finish. When a waiter sees that a slot stays
 empty and that nobody in the queue is woken for it, it sends the missing wake-up; when that does not help either, it

@@ -39,8 +39,8 @@ from .queue import Queue
 from .state import State
 from .timing import Answer, run_to_completion
 
-# Streams that are made here count from the microseconds of the clock, others from 1: no stream counts up to this. From
-# there on a sequence names one entry for ever, also when the governor is made anew.
+# Streams that are made here, on nats-server 2.11.2 and newer, count from the microseconds of the clock, others from 1:
+# no stream counts up to this. From there on a sequence names one entry for ever, also when the governor is made anew.
 UNIQUE_FROM = 10**15
 
 # A sequence that no entry has. (Removing one that is still to come resets replicated streams of nats-server 2.10.)

@@ -33,7 +33,7 @@ def main() -> None:
     if sys.platform == "linux":
         # Here and not by Supervisor's own change of user: a change of user revokes it.
         library.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.execv(program, command)
+    os.execv(program, command)  # noqa: S606  # there is no shell in between on purpose
 
 
 if __name__ == "__main__":
