@@ -25,7 +25,7 @@ from ansible_collections.jetstream.governor.tests.support.history import Interva
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 MAX_AGE, WORK = 1.0, 0.7
-WORKERS, ROUNDS = 30, 2
+WORKERS, ROUNDS = 20, 2
 STEPS_DOWN_EVERY = 0.3
 
 
@@ -50,8 +50,8 @@ async def step_down(nc: Client, name: str, times: list[float]) -> None:
 
 
 @within(90)
-async def test_the_leader_steps_down_again_and_again(nodes: list[NatsServer], name: str) -> None:
-    urls = [node.url for node in nodes]
+async def test_the_leader_steps_down_again_and_again(unbroken: list[NatsServer], name: str) -> None:
+    urls = [node.url for node in unbroken]
     granted: list[tuple[int, Interval]] = []
 
     async def one(number: int) -> None:

@@ -22,7 +22,7 @@ from ansible_collections.jetstream.governor.tests.support.routes import cluster_
 
 pytestmark = pytest.mark.older_servers
 
-STAYS_AWAY = 4.0
+STAYS_AWAY = 2.0
 """Seconds after the others have elected a leader."""
 
 

@@ -21,7 +21,7 @@ from ansible_collections.jetstream.governor.tests.support.server import NatsServ
 pytestmark = pytest.mark.older_servers
 
 ONE_WAY = 0.15
-WAITERS = 8
+WAITERS = 5
 HOLD = 0.2
 
 NEVER = 3600.0

@@ -17,8 +17,8 @@ from ansible_collections.jetstream.governor.tests.support.server import NatsServ
 
 
 @within(60)
-async def test_three_one_three(nodes: list[NatsServer], name: str) -> None:
-    async with connected(nodes[0].url) as nc:
+async def test_three_one_three(unbroken: list[NatsServer], name: str) -> None:
+    async with connected(unbroken[0].url) as nc:
         manager = await create(name, nc)
         assert manager.replicas == 3
         governor = Governor(name, nc)
@@ -44,8 +44,8 @@ async def test_three_one_three(nodes: list[NatsServer], name: str) -> None:
 
 
 @within(60)
-async def test_more_replicas_than_servers(nodes: list[NatsServer], name: str) -> None:
-    async with connected(nodes[0].url) as nc:
+async def test_more_replicas_than_servers(unbroken: list[NatsServer], name: str) -> None:
+    async with connected(unbroken[0].url) as nc:
         await create(name, nc)
         sentence = (
             rf"^Could not create governor '{name}-5': the server answered 'no suitable peers for placement.*' "
@@ -57,9 +57,9 @@ async def test_more_replicas_than_servers(nodes: list[NatsServer], name: str) ->
 
 @pytest.mark.older_servers
 @within(60)
-async def test_replicas_that_expire_entries_each_by_itself(nodes: list[NatsServer], name: str) -> None:
+async def test_replicas_that_expire_entries_each_by_itself(unbroken: list[NatsServer], name: str) -> None:
     """Refused on servers whose replicas come to differ then, unless forced; and told of for as long as it is so."""
-    async with connected(nodes[0].url) as nc:
+    async with connected(unbroken[0].url) as nc:
         manager = await create(name, nc)
         if manager.js.server_version >= (2, 14):
             await manager.set_max_age(60)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nats.errors import Error
 
-from ansible_collections.jetstream.governor.tests.interop.common import until_replicable
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, GoError, build
+from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, cluster
 
 
@@ -47,6 +48,22 @@ def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[NatsS
     with cluster(tmp_path_factory.mktemp("cluster")) as nodes:
         asyncio.run(until_replicable(nodes[0].url, len(nodes)))
         yield nodes
+
+
+async def until_replicable(url: str, replicas: int) -> None:
+    """Wait until the cluster places a stream with so many replicas: its leader does not know all peers at once."""
+    probe = {"name": "PROBE", "subjects": ["probe"], "num_replicas": replicas, "storage": "memory"}
+    async with connected(url) as nc:
+
+        async def placed() -> bool:
+            try:
+                await ask(nc, "STREAM.CREATE.PROBE", probe)
+            except (AssertionError, Error):
+                return False
+            return True
+
+        await until(placed, 30, f"{replicas} replicas can be had")
+        await ask(nc, "STREAM.DELETE.PROBE")
 
 
 @pytest.fixture

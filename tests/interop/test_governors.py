@@ -10,14 +10,14 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager, list_governors
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
-from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected, stored_config
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError
+from ansible_collections.jetstream.governor.tests.support.client import connected, stored_config, within
 
 # As Go writes a duration, and in seconds. 0 means that entries never expire.
 AGES = [("0s", 0.0), ("250ms", 0.25), ("90s", 90.0), ("1h30m", 5400.0)]
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize(("duration", "seconds"), AGES)
 async def test_python_loads_what_choria_created(choria: Choria, name: str, duration: str, seconds: float) -> None:
     async with connected(choria.url) as nc:
@@ -32,7 +32,7 @@ async def test_python_loads_what_choria_created(choria: Choria, name: str, durat
         assert await manager.last_active() is None
 
 
-@bounded
+@within(90)
 async def test_python_loads_what_choria_created_for_a_collective(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", "-collective", "acme", name, "3", "1h", "1")
@@ -40,7 +40,7 @@ async def test_python_loads_what_choria_created_for_a_collective(choria: Choria,
         assert (await Manager.load(name, nc)).subject == f"acme.governor.{name}"
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize(("_duration", "seconds"), AGES)
 async def test_choria_shows_what_python_created(choria: Choria, name: str, _duration: str, seconds: float) -> None:
     async with connected(choria.url) as nc:
@@ -59,7 +59,7 @@ async def test_choria_shows_what_python_created(choria: Choria, name: str, _dura
         }
 
 
-@bounded
+@within(90)
 async def test_both_create_the_same_stream_but_for_where_it_counts_from(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "3", "1h", "1")
@@ -73,7 +73,7 @@ async def test_both_create_the_same_stream_but_for_where_it_counts_from(choria: 
         assert by_python == {**by_choria, "first_seq": by_python["first_seq"]}
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize(("duration", "seconds"), AGES)
 async def test_ensuring_what_choria_made_changes_nothing(
     choria: Choria, name: str, duration: str, seconds: float
@@ -87,7 +87,7 @@ async def test_ensuring_what_choria_made_changes_nothing(
         assert await stored_config(nc, name) == before
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize(("duration", "seconds"), AGES)
 async def test_choria_changes_nothing_on_what_python_made(
     choria: Choria, name: str, duration: str, seconds: float
@@ -103,7 +103,7 @@ async def test_choria_changes_nothing_on_what_python_made(
         assert await stored_config(nc, name) == before
 
 
-@bounded
+@within(90)
 async def test_choria_sees_what_python_changed(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "3", "1h", "1")
@@ -117,7 +117,7 @@ async def test_choria_sees_what_python_changed(choria: Choria, name: str) -> Non
         assert (shown["limit"], shown["max_age"], shown["subject"]) == (7, 45, f"acme.governor.{name}")
 
 
-@bounded
+@within(90)
 async def test_python_sees_what_choria_changed(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await Manager.create(name, nc, limit=3, max_age=3600)
@@ -130,7 +130,7 @@ async def test_python_sees_what_choria_changed(choria: Choria, name: str) -> Non
         assert (manager.limit, manager.max_age, manager.subject) == (7, 45, f"acme.governor.{name}")
 
 
-@bounded
+@within(90)
 async def test_changes_of_one_side_keep_those_of_the_other(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "3", "1h", "1")
@@ -143,7 +143,7 @@ async def test_changes_of_one_side_keep_those_of_the_other(choria: Choria, name:
         assert (shown["limit"], shown["max_age"]) == (7, 45)
 
 
-@bounded
+@within(90)
 async def test_a_governor_is_unknown_to_both_until_it_is_made(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         with pytest.raises(ChoriaError, match=r"^unknown governor$"):
@@ -152,7 +152,7 @@ async def test_a_governor_is_unknown_to_both_until_it_is_made(choria: Choria, na
             await Manager.load(name, nc)
 
 
-@bounded
+@within(90)
 async def test_what_python_deletes_is_gone_for_choria(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "3", "1h", "1")
@@ -163,7 +163,7 @@ async def test_what_python_deletes_is_gone_for_choria(choria: Choria, name: str)
             await choria.run("load", name)
 
 
-@bounded
+@within(90)
 async def test_both_list_a_collective_alike(choria: Choria, name: str) -> None:
     mine, theirs, default, other = (f"{name}-{kind}" for kind in ("python", "go", "default", "other"))
     async with connected(choria.url) as nc:

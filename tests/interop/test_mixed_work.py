@@ -15,8 +15,8 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected
 from ansible_collections.jetstream.governor.tests.interop.program import Answer, Choria
+from ansible_collections.jetstream.governor.tests.support.client import connected, within
 
 LIMIT = 4
 WORKERS = 40
@@ -79,13 +79,13 @@ async def race(choria: Choria, name: str, replicas: int, queue: bool) -> None:
 
 
 @pytest.mark.parametrize("queue", [True, False])
-@bounded
+@within(90)
 async def test_go_and_python_share_the_cap(choria: Choria, name: str, queue: bool) -> None:
     await race(choria, name, replicas=1, queue=queue)
 
 
 @pytest.mark.parametrize("queue", [True, False])
-@bounded
+@within(90)
 async def test_go_and_python_share_the_cap_of_a_replicated_governor(
     choria_on_cluster: Choria, name: str, queue: bool
 ) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.jetstream.governor.tests.interop.common import bounded
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError, go_tool
+from ansible_collections.jetstream.governor.tests.support.client import within
 
 
 def test_it_is_formatted(work: Path) -> None:
@@ -21,7 +21,7 @@ def test_it_is_vetted(work: Path) -> None:
     assert go_tool(work, "go", "vet", ".") == ""
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected, stored_config
 from ansible_collections.jetstream.governor.tests.interop.program import Choria
+from ansible_collections.jetstream.governor.tests.support.client import connected, stored_config, within
 
 
-@bounded
+@within(90)
 async def test_python_takes_over_what_choria_replicated(choria_on_cluster: Choria, name: str) -> None:
     async with connected(choria_on_cluster.url) as nc:
         await choria_on_cluster.run("create", name, "3", "1h", "3")
@@ -24,7 +24,7 @@ async def test_python_takes_over_what_choria_replicated(choria_on_cluster: Chori
         assert (await choria_on_cluster.run("show", name))["replicas"] == 1
 
 
-@bounded
+@within(90)
 async def test_choria_takes_over_what_python_replicated(choria_on_cluster: Choria, name: str) -> None:
     async with connected(choria_on_cluster.url) as nc:
         await Manager.create(name, nc, limit=3, max_age=3600, replicas=3)

@@ -16,14 +16,14 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack, only_if
-from ansible_collections.jetstream.governor.tests.interop.common import bounded, connected
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError
+from ansible_collections.jetstream.governor.tests.support.client import connected, within
 
 # What a person may call a host: printable, but neither ASCII nor a word.
 HOLDER = "wéb01 — 日本 ✓"
 
 
-@bounded
+@within(90)
 async def test_python_sees_choria_hold(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=2, max_age=3600)
@@ -39,7 +39,7 @@ async def test_python_sees_choria_hold(choria: Choria, name: str) -> None:
         assert await manager.entries() == []
 
 
-@bounded
+@within(90)
 async def test_choria_sees_python_hold(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "2", "1h", "1")
@@ -54,7 +54,7 @@ async def test_choria_sees_python_hold(choria: Choria, name: str) -> None:
         assert (await choria.run("show", name))["active"] == 0
 
 
-@bounded
+@within(90)
 async def test_python_cannot_release_what_choria_holds(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -68,7 +68,7 @@ async def test_python_cannot_release_what_choria_holds(choria: Choria, name: str
             assert await held.go_on() == {"finished": True}
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize("first_made_by", ["choria", "python"])
 async def test_a_late_finish_of_python_spares_choria_in_a_governor_made_anew(
     choria: Choria, name: str, first_made_by: str
@@ -92,7 +92,7 @@ async def test_a_late_finish_of_python_spares_choria_in_a_governor_made_anew(
             assert await held.go_on() == {"finished": True}
 
 
-@bounded
+@within(90)
 async def test_python_evicts_choria(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -105,7 +105,7 @@ async def test_python_evicts_choria(choria: Choria, name: str) -> None:
                 await held.go_on()
 
 
-@bounded
+@within(90)
 async def test_choria_evicts_python(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "1", "1h", "1")
@@ -117,7 +117,7 @@ async def test_choria_evicts_python(choria: Choria, name: str) -> None:
         assert not await slot.finish()
 
 
-@bounded
+@within(90)
 async def test_evicting_twice_is_an_error_on_both_sides(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -130,7 +130,7 @@ async def test_evicting_twice_is_an_error_on_both_sides(choria: Choria, name: st
             await manager.evict(slot.seq)
 
 
-@bounded
+@within(90)
 async def test_python_waits_for_choria(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -146,7 +146,7 @@ async def test_python_waits_for_choria(choria: Choria, name: str) -> None:
         assert slot.seq == held.opening["seq"] + 1
 
 
-@bounded
+@within(90)
 async def test_choria_waits_for_python(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -162,7 +162,7 @@ async def test_choria_waits_for_python(choria: Choria, name: str) -> None:
         assert [entry.holder for entry in await manager.entries()] == ["go"]
 
 
-@bounded
+@within(90)
 async def test_the_same_holder_of_the_other_side_is_somebody_else(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -173,7 +173,7 @@ async def test_the_same_holder_of_the_other_side_is_somebody_else(choria: Choria
             assert [entry.seq for entry in await manager.entries()] == [held.opening["seq"]]
 
 
-@bounded
+@within(90)
 async def test_a_slot_on_the_subject_of_a_collective(choria: Choria, name: str) -> None:
     subject = f"acme.governor.{name}"
     async with connected(choria.url) as nc:
@@ -187,7 +187,7 @@ async def test_a_slot_on_the_subject_of_a_collective(choria: Choria, name: str) 
         assert await manager.active() == 0
 
 
-@bounded
+@within(90)
 async def test_a_raised_limit_of_one_side_lets_the_other_in(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=3600)
@@ -203,7 +203,7 @@ async def test_a_raised_limit_of_one_side_lets_the_other_in(choria: Choria, name
         assert [entry.holder for entry in await manager.entries()] == ["first", "python", "go"]
 
 
-@bounded
+@within(90)
 async def test_neither_leaves_when_told_not_to(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=2, max_age=3600)
@@ -219,7 +219,7 @@ async def test_neither_leaves_when_told_not_to(choria: Choria, name: str) -> Non
             await choria.run("start", "-timeout", "300ms", name, "late")
 
 
-@bounded
+@within(90)
 async def test_what_is_never_left_expires_for_both(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=2, max_age=1)
@@ -232,7 +232,7 @@ async def test_what_is_never_left_expires_for_both(choria: Choria, name: str) ->
         assert not {"go", "python"} & {entry.holder for entry in await manager.entries()}
 
 
-@bounded
+@within(90)
 async def test_each_side_resets_the_other(choria: Choria, name: str) -> None:
     async with connected(choria.url) as nc:
         manager = await Manager.create(name, nc, limit=2, max_age=3600)
@@ -248,7 +248,7 @@ async def test_each_side_resets_the_other(choria: Choria, name: str) -> None:
         assert not await slot.finish()
 
 
-@bounded
+@within(90)
 @pytest.mark.parametrize("holder", ["", "two\nlines", "x" * 100_000])
 async def test_python_reads_any_holder_that_choria_takes(choria: Choria, name: str, holder: str) -> None:
     async with connected(choria.url) as nc:

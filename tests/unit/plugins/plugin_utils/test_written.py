@@ -105,6 +105,20 @@ def test_a_block(words: dict[str, Any], several: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("ansible.legacy.include_tasks", "its tasks would run after this one, without the slot."),
+        ("import_tasks", "it is read before any task runs."),
+        ("import_playbook", "it is read before any task runs."),
+        ("ansible.builtin.meta", "it acts on the play, not on a host."),
+        ("add_host", "it acts once for all hosts, not once per host."),
+    ],
+)
+def test_what_no_action_can_do(name: str, why: str) -> None:
+    assert refusal_of_words({name: "x"}).startswith(f"{name} cannot run under a slot: {why}")
+
+
 @pytest.mark.parametrize("name", ["include_tasks", "ansible.builtin.include_role", "import_role", "import_tasks"])
 def test_a_file_of_tasks_is_the_business_of_the_role(name: str) -> None:
     assert "There is the role jetstream.governor.under_slot" in refusal_of_words({name: "x"})

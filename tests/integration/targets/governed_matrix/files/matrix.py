@@ -3,9 +3,10 @@
 
 """The matrix: each case as a bare task in one playbook and as a governed one in another, and what differs in results.
 
-``matrix.py write CASES FOLDER``: reads ``*.yml`` in CASES, and writes ``bare.yml`` and ``governed.yml`` into FOLDER.
+``matrix.py write FOLDER``: reads ``cases/*.yml`` beside it, and writes ``bare.yml`` and ``governed.yml`` into FOLDER.
 Each plays all cases in a sandbox of its own, called ``box``, and writes their results into a file called after it.
-``matrix.py compare CASES FOLDER`` prints the differences as a list in JSON.
+``matrix.py play FOLDER VARIABLES``: plays both at once, and prints a list in JSON of what each said.
+``matrix.py compare FOLDER`` prints the differences as a list in JSON.
 
 A case has a ``name``, a ``task``, perhaps ``keywords`` beside it, in which ``RESULT`` is the variable with the result,
 and tasks ``after`` it: what they register as ``seen`` is compared too. ``fails`` says whether it fails, null that this
@@ -20,7 +21,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ import yaml
 from ansible.release import __version__ as ansible_version
 
 FORMS = ("bare", "governed")
+CASES = Path(__file__).with_name("cases")
 GOVERNED = "jetstream.governor.governed"
 
 # What differs from one run to the next by nature.
@@ -62,9 +66,9 @@ _PASSING_TEXT = [
 _MANY_FACTS = 20
 
 
-def cases_of(folder: Path) -> list[dict[str, Any]]:
+def the_cases() -> list[dict[str, Any]]:
     """Those that this user can run."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yml"))]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(CASES.glob("*.yml"))]
     cases = [case for text in texts for case in yaml.safe_load(text)]
     names = [case["name"] for case in cases]
     if len(set(names)) != len(names):
@@ -74,7 +78,7 @@ def cases_of(folder: Path) -> list[dict[str, Any]]:
     return [case for case in cases if case.get("needs") in there]
 
 
-def play(form: str, cases: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+def play_of(form: str, cases: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     tasks: list[dict[str, Any]] = []
     results: dict[str, str] = {}
     for number, case in enumerate(cases):
@@ -112,6 +116,20 @@ def play(form: str, cases: list[dict[str, Any]], folder: Path) -> dict[str, Any]
             {"name": "Tell all results", "ansible.builtin.copy": dump},
         ],
     }
+
+
+def played(folder: Path, variables: str) -> list[dict[str, str]]:
+    """What each playbook said, while both ran; SystemExit when one failed."""
+
+    def run(form: str) -> subprocess.CompletedProcess[str]:
+        words = ["ansible-playbook", "-i", "h1,another,", "-e", variables, str(folder / f"{form}.yml")]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(run, FORMS))
+    if any(each.returncode for each in ended):
+        raise SystemExit("\n".join(each.stdout + each.stderr for each in ended))
+    return [{"stdout": each.stdout, "stderr": each.stderr} for each in ended]
 
 
 def comparable(value: Any) -> Any:
@@ -166,14 +184,15 @@ def differences(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any
 
 
 def main() -> None:
-    cases, folder = cases_of(Path(sys.argv[2])), Path(sys.argv[3])
-    if sys.argv[1] == "write":
+    verb, folder, *variables = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
+    cases = the_cases()
+    if verb == "write":
         for form in FORMS:
             # JSON is YAML.
-            (folder / f"{form}.yml").write_text(json.dumps([play(form, cases, folder)], indent=1), encoding="utf-8")
+            (folder / f"{form}.yml").write_text(json.dumps([play_of(form, cases, folder)], indent=1), encoding="utf-8")
         print(len(cases))
     else:
-        print(json.dumps(differences(cases, folder)))
+        print(json.dumps(played(folder, *variables) if verb == "play" else differences(cases, folder)))
 
 
 if __name__ == "__main__":
