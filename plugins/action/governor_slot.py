@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
         args = dict(self._task.args)
-        # A holder is filled in for an acquisition alone. What to remove is chosen by what the user has asked for.
+        # A holder is filled in for an acquisition alone. What to release or evict is chosen by what the task says.
         if (args.get("state") or "acquired") == "acquired" and not args.get("holder"):
             args["holder"] = known.get("inventory_hostname")
         run_id, host = run_and_host(self._task, known, args.get("run_id"))

@@ -6,67 +6,67 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How to reach NATS: the options that every plugin of the collection takes."""
+    """The options for the connection to NATS, which all modules share."""
 
     DOCUMENTATION = r"""
 options:
   servers:
     description:
-      - URLs of NATS servers, C(nats://) or C(tls://), as a list or separated by commas.
+      - The URLs of NATS servers, C(nats://) or C(tls://), as a list or separated by commas.
       - Falls back to the context, then to the environment variable E(NATS_URL), then to V(nats://127.0.0.1:4222).
-      - Of every environment variable named here, what the task has in C(environment) comes before what is there already
-        where it runs.
-      - For every option here, an empty value and an empty file count as not given.
+      - Environment variables are read where the task runs. Those that the task sets by C(environment) come first.
+      - An empty value and an empty file count as not given, for every option of the connection.
     type: list
     elements: str
   context:
     description:
-      - A context of the NATS CLI, by its name or by the path of its file.
+      - A context of the NATS CLI, by its name or the path of its file.
       - Its values come after the task's options and before the environment.
       - Falls back to the environment variable E(NATS_CONTEXT).
     type: str
   user:
     description:
-      - User name. Falls back to the context, then to E(NATS_USER).
-      - There is one way to authenticate, of O(user), O(token), O(creds) and O(nkey_seed). It is taken from the first of
-        task, context and environment that gives any.
+      - The user to log in as. Falls back to the context, then to E(NATS_USER).
+      - There is one way to log in, by O(user), O(token), O(creds) or O(nkey_seed). The first of task, context and
+        environment that gives any of them decides.
     type: str
   password:
-    description: Password of O(user). Falls back to the context, then to E(NATS_PASSWORD).
+    description: The password of O(user). Falls back to the context, then to E(NATS_PASSWORD).
     type: str
   token:
-    description: Token to authenticate with. Falls back to the context, then to E(NATS_TOKEN).
+    description: The token to log in with. Falls back to the context, then to E(NATS_TOKEN).
     type: str
   creds:
     description:
-      - Path of a credentials file (JWT and seed). Falls back to the context, then to E(NATS_CREDS).
-      - Needs the Python package C(nkeys).
+      - The path of a credentials file (JWT and seed) to log in with. Falls back to the context, then to E(NATS_CREDS).
+      - It needs the Python package C(nkeys).
     type: path
   nkey_seed:
     description:
-      - A user's nkey seed, or the path of a file that holds one. Falls back to the context, then to E(NATS_NKEY).
-      - Needs the Python package C(nkeys).
+      - The nkey seed of the user to log in as, or the path of a file that holds it. Falls back to the context, then to
+        E(NATS_NKEY).
+      - It needs the Python package C(nkeys).
     type: str
   tls_ca:
-    description: Path of the certificate authorities to trust. Falls back to the context, then to E(NATS_CA).
+    description: The path of the certificate authorities to trust. Falls back to the context, then to E(NATS_CA).
     type: path
   tls_cert:
-    description: Path of the client's certificate. Falls back to the context, then to E(NATS_CERT).
+    description: The path of the client's certificate. Falls back to the context, then to E(NATS_CERT).
     type: path
   tls_key:
-    description: Path of the client's key. Falls back to the context, then to E(NATS_KEY).
+    description: The path of the client's key. Falls back to the context, then to E(NATS_KEY).
     type: path
   tls_first:
-    description: Begin with the TLS handshake instead of waiting for the server's greeting. Falls back to the context.
+    description: Whether to begin with the TLS handshake, before the server's greeting. Falls back to the context.
     type: bool
   tls_server_name:
     description: The host name to expect in the server's certificate, when it is not the one in O(servers).
     type: str
   js_domain:
-    description: JetStream domain. Falls back to the context.
+    description: The JetStream domain. Falls back to the context.
     type: str
   inbox_prefix:
-    description: Prefix of the subjects on which answers come, V(_INBOX) by default. Falls back to the context.
+    description: The prefix of the subjects on which answers come, V(_INBOX) by default. Falls back to the context.
     type: str
   connect_timeout:
     description: How long to try each server before giving up; V(5s) by default.
@@ -74,7 +74,7 @@ options:
   request_timeout:
     description:
       - How long to wait for the answer to one request; V(5s) by default. Falls back to E(NATS_TIMEOUT).
-      - What got no answer is asked again for at least 15 seconds, until it is known what the server did.
+      - A request without an answer is repeated for at least 15 seconds, until it is known what the server did.
     type: str
 notes:
   - Durations are numbers of seconds, or strings like V(250ms), V(90s), V(5m), V(1h30m) and V(7d).

@@ -92,8 +92,8 @@ def entry_result(entry: Entry, state: State) -> Result:
     }
 
 
-def removed_result(entry: Entry, now: datetime) -> Result:
-    """Return what governor_slot tells of an entry that it removes; ``now`` is by the server's clock."""
+def ended_result(entry: Entry, now: datetime) -> Result:
+    """Return what governor_slot tells of an entry that it releases or evicts; ``now`` is by the server's clock."""
     return {**owner_result(entry), "seq": entry.seq, "held": round(entry.age(now), 3)}
 
 

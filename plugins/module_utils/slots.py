@@ -21,7 +21,7 @@ from .core.stack import only_if
 from .core.state import State
 from .governors import load_foretold
 from .guard import REFUSED, WAYS_OUT, Play, danger
-from .results import NO_WAIT, Result, owner_result, removed_result, slot_result, wait_result
+from .results import NO_WAIT, Result, ended_result, owner_result, slot_result, wait_result
 
 # How many holders a warning names, those who have held their slots for longest.
 _TOLD = 5
@@ -50,7 +50,10 @@ class SlotRequest:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which slots to remove: those that have all of these. None stands for any, an empty ``host`` for the whole run."""
+    """Which slots to release or evict: those that have all of these.
+
+    None stands for any, and an empty ``host`` for the run as a whole.
+    """
 
     run_id: str | None
     host: str | None
@@ -125,11 +128,11 @@ async def release(js: JetStream, request: SlotRequest) -> Result:
     """
     campaign = request.campaign
     wanted = Wanted(campaign.run_id, None if campaign.run_given else campaign.host, campaign.holder or None)
-    return await _remove(js, request, wanted, "released", if_none=partial(_tell_who_holds, request, wanted))
+    return await _end_slots(js, request, wanted, "released", if_none=partial(_tell_who_holds, request, wanted))
 
 
 async def evict(js: JetStream, request: SlotRequest) -> Result:
-    """Remove the slots that have the sequence, holder and run id that were given, whoever owns them.
+    """Evict the slots that have the sequence, holder and run id that were given, whoever owns them.
 
     Raises InvalidValue where none of the three was given, and NotOwner where the slot of that sequence has another
     holder or run.
@@ -141,13 +144,13 @@ async def evict(js: JetStream, request: SlotRequest) -> Result:
             "state: evicted takes slots away from whoever holds them, so it needs seq, holder or run_id to say which; "
             "where several are given, a slot must have all of them."
         )
-    return await _remove(js, request, Wanted(run_id, None, campaign.holder or None), "evicted")
+    return await _end_slots(js, request, Wanted(run_id, None, campaign.holder or None), "evicted")
 
 
-async def _remove(
+async def _end_slots(
     js: JetStream, request: SlotRequest, wanted: Wanted, done: str, if_none: Callable[[list[Entry]], None] | None = None
 ) -> Result:
-    """Remove the wanted slots, or in check mode none. The result lists them under the key ``done``.
+    """Delete the entries of the wanted slots, or in check mode none. The result lists them under the key ``done``.
 
     ``if_none`` is called with all entries where no entry is wanted, unless a sequence was given.
     """
@@ -171,14 +174,14 @@ async def _remove(
     for entry in doomed:
         check(entry)
     if not request.check_mode:
-        removals = [await stack.delete(entry.seq, check) for entry in doomed]
-        doomed = [entry for entry in removals if entry is not None]
+        deleted = [await stack.delete(entry.seq, check) for entry in doomed]
+        doomed = [entry for entry in deleted if entry is not None]
         await manager.refresh()
     active = manager.state.active - (len(doomed) if request.check_mode else 0)
     return {
         "changed": bool(doomed),
         "acquired": False,
-        done: [removed_result(entry, now) for entry in doomed],
+        done: [ended_result(entry, now) for entry in doomed],
         "active": active,
         "limit": manager.limit,
         "diff": {"before": {"entries": [owner_result(entry) for entry in doomed]}, "after": {"entries": []}},

@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This is the documentation; the work is done on the controller, by the action plugin of the same name.
+# This file is the documentation. The action plugin of the same name does the work, on the controller.
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ description:
   - Waits for a slot, runs another task in its own place, and releases the slot. However many hosts, runs and
     controllers do so, no more than the governor's limit work at once.
   - It is one task, so it cannot deadlock, whatever the strategy, the number of forks and C(serial). Where its run holds
-    a slot of the governor for its host already, taken with M(jetstream.governor.governor_slot), it fails at once, since
-    it could wait for itself. Not with O(run_id), and not with O(release=never).
+    a slot of the governor for its host already, acquired with M(jetstream.governor.governor_slot), it fails at once,
+    since it could wait for itself. It does not fail so where O(run_id) is given, or with O(release=never).
   - It runs on the controller. Managed hosts need neither C(nats-py) nor access to NATS.
   - The governor must exist; M(jetstream.governor.governor_stream) creates it.
   - The slot is released when the work has ended, also when it failed, when its host became unreachable, when its
     C(timeout) was over, and when C(ansible-playbook) was stopped with Ctrl-C or SIGTERM. When C(ansible-playbook) is
-    killed, work that has begun goes on to its end and releases its slot; work that waits is not begun.
+    killed, work that has begun goes on to its end and its slot is released; work that waits for a slot never begins.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -38,72 +38,74 @@ attributes:
     support: full
     details:
       - Check mode acquires no slot and does not wait. The task inside runs in check mode.
-      - A governor that is not there gives a warning, since a task before may be to create it. A server that cannot be
+      - A governor that does not exist gives a warning, since an earlier task may create it. A server that cannot be
         reached fails the task, as in a real run.
   diff_mode:
     support: full
-    details: The task inside shows its own.
+    details: The task inside shows what it changes.
   idempotent:
     support: N/A
     details: It depends on the task inside.
 options:
   task:
     description:
-      - What to run under the slot, a task in Ansible's own syntax. Any module and any action plugin, also in free form.
+      - The task to run under the slot, in Ansible's own syntax. It can be of any module or action, also in free form.
       - Keywords of a task (C(when), C(become), C(loop), C(register), C(vars) and the like) belong on the task around
         it, and act as they do on the bare task.
       - It is templated before the wait.
-      - Not C(include_*), C(import_*), C(meta) and C(add_host), which the strategy does itself.
-      - With ansible-core before 2.21 not M(ansible.builtin.set_fact) and M(ansible.builtin.include_vars) either, since
+      - It cannot be C(include_*), C(import_*), C(meta) or C(add_host), which the strategy does itself.
+      - With ansible-core before 2.21 it cannot be M(ansible.builtin.set_fact) or M(ansible.builtin.include_vars), since
         what they set would not override other variables there as it does when they stand alone.
     type: dict
   tasks:
     description:
-      - Several such, run in order under the same slot until one fails. Each may have a C(name).
-      - What one returns cannot be used in the arguments of the next, since all are templated before the wait. Facts
-        that it sets are seen by those after it where they look at variables themselves, as in a file of
+      - Several tasks like O(task), which run in order under the same slot until one fails. Each may have a C(name).
+      - What one returns cannot be used in the arguments of the next, since all are templated before the wait. The facts
+        that it sets can be used where later ones look at variables themselves, as in a file of
         M(ansible.builtin.template), or in O(ansible.builtin.assert#module:that).
-      - A line on stderr tells of each when it ends.
-      - Facts, statistics, groups, differences, warnings and deprecations of each count as if it stood alone. When one
-        fails, ansible-core keeps none of the facts, statistics and, before 2.21, groups that those before it have set.
+      - When a task ends, a line on stderr tells of it.
+      - The facts, statistics, groups, differences, warnings and deprecations of each task count as if it stood alone.
+        When one fails, ansible-core keeps none of the facts, statistics and, before 2.21, groups that the tasks before
+        it have set.
       - All M(ansible.builtin.set_stats) must have the same C(per_host) and C(aggregate). With ansible-core before 2.21
-        there can be one M(ansible.builtin.group_by).
+        at most one can be M(ansible.builtin.group_by).
     type: list
     elements: dict
   wait_timeout:
     description:
-      - How long to wait for a slot, like V(20m); V(0) to try once. V(forever) waits as Ansible's own C(throttle) does.
-      - The C(timeout) of the task counts the wait too.
+      - How long to wait for a slot, like V(20m). V(forever) waits without an end, as Ansible's own C(throttle) does,
+        and V(0) tries once.
+      - The C(timeout) of the task includes the wait.
     type: str
     default: forever
   on_timeout:
-    description: When no slot came within O(wait_timeout), V(fail), or V(skip) the task.
+    description: Whether to V(fail) or to V(skip) the task when there was no slot within O(wait_timeout).
     type: str
     choices: [fail, skip]
     default: fail
   release:
     description:
-      - V(always) releases the slot when the work has ended.
+      - When to release the slot. V(always) releases it when the work has ended.
       - V(on_success) lets a host that failed keep its slot until somebody evicts it or C(max_age) ends it, so that a
         bad change stops the roll-out by itself. A retry of the task (C(until)) works under the slot that was kept, and
         releases it when it succeeds. Further items of a C(loop) work under it as well, and do not release it.
-      - V(never) leaves every slot to C(max_age), so that many may work per period.
-      - What C(failed_when) makes of the result is not known yet when the slot is released.
+      - V(never) leaves every slot to C(max_age), so that the limit is how many may work per C(max_age).
+      - The slot is released before C(failed_when) is looked at, so that its verdict does not count here.
     type: str
     choices: [always, on_success, never]
     default: always
   on_lost:
     description:
-      - What to do when the slot was lost while the work was going on, because it was evicted or had expired, or because
-        the governor was deleted.
-      - V(warn) warns, V(fail) fails the task. RV(slot.lost) tells in both cases.
+      - What to do when the slot was lost during the work, because it was evicted or had expired, or because the
+        governor was deleted.
+      - V(warn) warns, V(fail) fails the task. RV(slot.lost) tells of it in both cases.
     type: str
     choices: [warn, fail]
     default: warn
 notes:
   - When a variable in O(task) is not defined, the error names O(task), not the module inside.
-  - With ansible-core before 2.19, SIGTERM ends C(ansible-playbook) alone. Work that has begun goes on and gives its
-    slot back; work that waits is not begun.
+  - With ansible-core before 2.19, SIGTERM ends C(ansible-playbook) alone. Work that has begun goes on to its end, and
+    its slot is released; work that waits for a slot never begins.
 seealso:
   - module: jetstream.governor.governor_stream
   - module: jetstream.governor.governor_slot
@@ -117,7 +119,7 @@ EXAMPLES = r"""
     task:
       ansible.builtin.command: /bin/true
 
-- name: Several tasks under one slot
+- name: Upgrade in several tasks under one slot
   jetstream.governor.governed:
     governor: db-restarts
     wait_timeout: 20m
@@ -127,10 +129,10 @@ EXAMPLES = r"""
           cmd: /bin/true
       - name: Upgrade
         ansible.builtin.command: /bin/true
-      - name: Look whether it is back
+      - name: Check that it is back
         ansible.builtin.ping:
 
-- name: A host that failed keeps its slot, so that a bad change stops by itself
+- name: Change, and let a host that failed keep its slot, so that a bad change stops by itself
   jetstream.governor.governed:
     governor: db-restarts
     release: on_success
@@ -141,80 +143,80 @@ EXAMPLES = r"""
 RETURN = r"""
 slot:
   description:
-    - The slot, always with the same keys; null is what is not known, or does not apply. Beside it stands what the task
-      inside returned.
-    - In check mode, and when the task fails before it waits, the governor, the holder and the action alone are known.
-  returned: always, but for a task that is refused by how it is written, and one that its C(timeout) ended
+    - The slot, always with the same keys. What is not known or does not apply is null. What the task inside has
+      returned stands beside the slot.
+    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known.
+  returned: always, except for a task that is refused for how it is written, and one that its C(timeout) has ended
   type: dict
   contains:
     governor:
-      description: Name of the governor.
+      description: The name of the governor.
       type: str
       sample: db-restarts
     holder:
-      description: Who held it.
+      description: Who held the slot.
       type: str
       sample: db01
     action:
-      description: Full name of what was run under it. Null with O(tasks), where each of RV(results) has it.
+      description: The full name of the action that ran under it. Null with O(tasks), where each of RV(results) has one.
       type: str
       sample: ansible.builtin.command
     seq:
       description:
-        - Sequence of the slot.
-        - Later slots have larger ones, and none is used twice, see
+        - The sequence of the slot.
+        - Later slots have larger sequences, and none is used twice; see
           RV(jetstream.governor.governor_slot#module:slot.seq).
       type: int
       sample: 1795510800000042
     waited:
-      description: Seconds waited for it.
+      description: How many seconds were waited for the slot.
       type: float
       sample: 12.345
     waited_by:
-      description: How was waited, V(queue) or V(polling); null when a slot was free at once.
+      description: How the slot was waited for, in the V(queue) or by V(polling); null when a slot was free at once.
       type: str
       sample: queue
     attempts:
-      description: How many times entering was tried.
+      description: How many times it was tried to acquire a slot.
       type: int
       sample: 3
     held:
-      description: Seconds for which it was held.
+      description: How many seconds the slot was held.
       type: float
       sample: 4.567
     released:
-      description: Whether it was released.
+      description: Whether the slot was released.
       type: bool
       sample: true
     lost:
-      description: Whether it was lost while the work was going on; only where it was to be released.
+      description: Whether the slot was lost during the work. It is known only where the slot was to be released.
       type: bool
       sample: false
     active:
-      description: How many slots were held.
+      description: How many slots of the governor were held.
       returned: after a wait in vain
       type: int
       sample: 5
     limit:
-      description: How many can be held.
+      description: How many slots the governor has.
       returned: after a wait in vain
       type: int
       sample: 5
     holders:
-      description: Some of those who held them, the oldest first, each with C(holder), C(seq) and C(age) in seconds.
+      description: At most five of those who held slots, those who held them longest first. C(age) is in seconds.
       returned: after a wait in vain
       type: list
       elements: dict
       sample: [{holder: db02, seq: 1795510800000041, age: 63.2}]
     msg:
-      description: What became of it, for people to read.
+      description: What became of the slot, for people to read.
       returned: when it was lost
       type: str
       sample: The slot of db01 in governor 'db-restarts' was lost while it worked.
 results:
   description:
-    - What each of O(tasks) that was run returned, in order, with its name in C(task), and in C(action) the full name of
-      what was run.
+    - What each of O(tasks) has returned that was run, in order. C(task) is its name, C(action) the full name of its
+      action.
   returned: with O(tasks)
   type: list
   elements: dict

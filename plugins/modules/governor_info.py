@@ -10,7 +10,7 @@ module: governor_info
 short_description: Tell of governors, their settings and who holds their slots
 version_added: 0.1.0
 description:
-  - Returns one, several or all governors, with who holds their slots, shaped by a JMESPath query if given.
+  - Returns one, several or all governors and who holds their slots. A JMESPath query can shape the answer.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -28,24 +28,25 @@ attributes:
     support: full
 options:
   name:
-    description: Names of governors; all of them when not given.
+    description: The names of the governors to return. All are returned when none is given.
     type: list
     elements: str
     default: []
   collective:
-    description: Only governors of this Choria collective, as C(choria governor list) shows them.
+    description: Return only the governors of this Choria collective, those that C(choria governor list) shows.
     type: str
   entries:
     description:
-      - Whether to return who holds the slots too, in RV(governors[].entries).
-      - When it is not given, V(true) where O(name) is given or O(query) asks for C(entries), V(false) otherwise.
-      - Thousands that this collection made are read in a few requests; each entry of a Go client takes one more.
+      - Whether to return also who holds the slots, in RV(governors[].entries).
+      - By default it is V(true) where O(name) is given or O(query) asks for C(entries), and V(false) otherwise.
+      - Thousands of entries that this collection made are read with a few requests; each entry of a Go client takes
+        one more.
       - V(false) is for a NATS user who may not read them.
     type: bool
   query:
     description:
       - A JMESPath expression over RV(governors) and RV(missing), whose value is returned in RV(result).
-      - Needs the Python package C(jmespath).
+      - It needs the Python package C(jmespath).
     type: str
 seealso:
   - module: jetstream.governor.governor_stream
@@ -53,27 +54,27 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: All governors
+- name: List all governors
   jetstream.governor.governor_info:
   delegate_to: localhost
   run_once: true
   register: all
 
-- name: Who holds the slots of one
+- name: Show who holds the slots of one
   jetstream.governor.governor_info:
     name: db-restarts
   delegate_to: localhost
   run_once: true
   register: restarts
 
-- name: The names of those that are full
+- name: List the names of those that are full
   jetstream.governor.governor_info:
     query: governors[?active >= limit].name
   delegate_to: localhost
   run_once: true
   register: full
 
-- name: Where a host holds a slot
+- name: Find where a host holds a slot
   jetstream.governor.governor_info:
     query: governors[?entries[?holder == 'db01']].name
   delegate_to: localhost
@@ -83,21 +84,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 governors:
-  description: The governors, by name (in the order given, when names are given).
+  description: The governors, sorted by name, or in the order of O(name).
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Its name.
+      description: The name of the governor.
       type: str
       sample: db-restarts
     stream:
-      description: The JetStream stream.
+      description: The JetStream stream that it is.
       type: str
       sample: GOVERNOR_db-restarts
     subject:
-      description: Where holders campaign.
+      description: The subject on which holders campaign.
       type: str
       sample: $GOVERNOR.campaign.db-restarts
     limit:
@@ -105,15 +106,15 @@ governors:
       type: int
       sample: 5
     max_age:
-      description: Seconds after which an entry is evicted; 0 for never.
+      description: How many seconds a slot is held at most; 0 for ever.
       type: float
       sample: 1800.0
     replicas:
-      description: On how many servers entries are kept.
+      description: On how many servers the entries are kept.
       type: int
       sample: 1
     description:
-      description: What it is for.
+      description: What the governor is for.
       type: str
       sample: Concurrency Governor db-restarts
     active:
@@ -122,19 +123,20 @@ governors:
       sample: 1
     queue:
       description:
-        - The state of its queue, in which JetStream queues those who wait.
-        - V(ready); V(absent); V(broken), which M(jetstream.governor.governor_stream) mends whenever it is run for the
-          governor; or V(unreadable), where the NATS user may not read it, or it did not answer.
+        - The condition of its queue, in which JetStream queues those who wait. It is V(ready), V(absent), V(broken) or
+          V(unreadable).
+        - M(jetstream.governor.governor_stream) mends a broken queue whenever it is run for the governor. A queue is
+          unreadable where the NATS user may not read it, or it did not answer.
       type: str
       sample: ready
     waiting:
       description:
         - How many wait in the queue; null where RV(governors[].queue) is not V(ready).
-        - When all governors are listed, it is read for those that are full, and V(0) for the others.
+        - When all governors are listed, this is read only for those that are full. For the others it is V(0).
       type: int
       sample: 0
     hazards:
-      description: What is unsafe about it on this server, in sentences.
+      description: What is unsafe about the governor on this server, in sentences.
       type: list
       elements: str
       sample: []
@@ -143,54 +145,56 @@ governors:
       type: bool
       sample: false
     last_active:
-      description: When somebody last entered (UTC); null when nobody ever did.
+      description: When a slot was last acquired (UTC); null when none ever was.
       type: str
       sample: '2026-11-24T09:30:12.345Z'
     created:
-      description: When it was created (UTC).
+      description: When the governor was created (UTC).
       type: str
       sample: '2026-11-24T09:00:00.000Z'
     entries:
-      description: Who holds a slot, oldest first; only where O(entries) is true, given or by default.
+      description:
+        - Who holds a slot, those who have held it longest first.
+        - It is returned only where O(entries) is V(true), given or by default.
       type: list
       elements: dict
       contains:
         seq:
-          description: Sequence of the entry, which names it for release and eviction.
+          description: The sequence of the slot, by which it can be released and evicted.
           type: int
           sample: 1795510800000042
         holder:
-          description: Who holds it.
+          description: Who holds the slot.
           type: str
           sample: db01
         run_id:
-          description: The run that may release it; null when a Go client made the entry.
+          description: The run that owns the slot, and may release it; null for Go clients.
           type: str
           sample: ctl1-4711x8f3k2
         host:
-          description: The host of that run which may; null where the slot is the whole run's, and for Go clients.
+          description: The host of that run that owns the slot; null where the run as a whole does, and for Go clients.
           type: str
           sample: db01
         acquired_at:
-          description: Since when (UTC).
+          description: When the slot was acquired (UTC).
           type: str
           sample: '2026-11-24T09:30:12.345Z'
         age:
-          description: For how many seconds, by the server's clock.
+          description: For how many seconds it has been held, by the server's clock.
           type: float
           sample: 41.2
         expires_at:
-          description: When max_age evicts it (UTC); null for never.
+          description: When C(max_age) ends the slot (UTC); null for never.
           type: str
           sample: '2026-11-24T10:00:12.345Z'
 missing:
-  description: The names asked for that no governor has.
+  description: Those of O(name) that no governor has.
   returned: success
   type: list
   elements: str
   sample: []
 server:
-  description: The server that the answer comes from, as host and port.
+  description: The server that has answered, as host and port.
   returned: success
   type: str
   sample: nats1.example.net:4222

@@ -10,13 +10,14 @@ module: governor_slot
 short_description: Acquire, release and evict slots of a governor
 version_added: 0.1.0
 description:
-  - A holder acquires a slot, waiting until there is one, works in the tasks that follow, and releases it. However many
-    hosts, runs and controllers do so, no more than the governor's limit work at once.
+  - A holder acquires a slot, for which it waits if need be, works in the tasks that follow, and releases it. However
+    many hosts, runs and controllers do so, no more than the governor's limit work at once.
   - The governor must exist; M(jetstream.governor.governor_stream) creates it.
-  - A slot belongs to its owner, a host of a run. Where the task has C(run_once), and where O(run_id) is given, it is
-    the whole run's. Taking it again for the same owner and O(holder) changes nothing. The holder is for people to read.
-  - When a slot is never released, O(governor) lets so many holders through per C(max_age) of the governor. That is a
-    supported use, for example for at most ten reports per hour.
+  - A slot belongs to its owner, which is a host of a run. Where the task has C(run_once), and where O(run_id) is given,
+    the owner is the run as a whole. Acquiring a slot again for the same owner and O(holder) changes nothing. The holder
+    is for people to read.
+  - When slots are never released, so many holders get one per C(max_age) of the governor. That is a supported use, for
+    example for at most ten reports per hour.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -27,13 +28,13 @@ extends_documentation_fragment:
   - jetstream.governor.attributes.action
 attributes:
   action:
-    details: It fills in the O(holder) of who acquires a slot, and tells the module of the run, its play and host.
+    details: It fills in the O(holder) for an acquisition, and tells the module which run, play and host the task is of.
   check_mode:
     support: full
     details:
       - Check mode acquires no slot and does not wait.
-      - It foretells that a full governor is left by somebody in time, unless O(wait_timeout=0).
-      - A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
+      - It assumes that somebody releases a slot of a full governor in time, unless O(wait_timeout=0).
+      - A governor that does not exist gives a warning and is assumed to be empty, since an earlier task may create it.
   diff_mode:
     support: full
   idempotent:
@@ -42,27 +43,27 @@ options:
   state:
     description:
       - V(acquired) acquires a slot, unless this owner has one already under this O(holder).
-      - V(released) releases what this owner holds, or all that the run holds whose O(run_id) is given. Where
-        O(holder) or O(seq) is given, it releases that alone, and refuses a O(seq) that is somebody else's. Where
-        nothing is held under a O(holder) or O(run_id) that is given, it warns, and says who holds slots.
-      - V(evicted) removes slots, whoever owns them. It needs O(seq), O(holder) or O(run_id), and a slot must have all
-        that are given. Their holders do not learn of it.
+      - V(released) releases what this owner holds, or all that the run holds whose O(run_id) is given. Where O(holder)
+        or O(seq) is given, it releases that slot alone, and refuses a O(seq) that is somebody else's. Where nothing is
+        held under a O(holder) or O(run_id) that is given, it warns, and says who holds slots.
+      - V(evicted) takes slots away, whoever owns them. It needs O(seq), O(holder) or O(run_id), and evicts the slots
+        that have all of those that are given. Their holders do not learn of it.
     type: str
     choices: [acquired, released, evicted]
     default: acquired
   seq:
-    description: Sequence of the slot to release or evict, as returned in RV(slot).
+    description: The sequence of the slot to release or evict, as returned in RV(slot.seq).
     type: int
   wait_timeout:
     description:
-      - How long to wait for a slot, V(forever) without an end, V(0) to try once.
-      - The C(timeout) of the task counts the wait too.
+      - How long to wait for a slot. V(forever) waits without an end, V(0) tries once.
+      - The C(timeout) of the task includes the wait.
     type: str
     default: 5m
   on_timeout:
     description:
-      - What to do when no slot came within O(wait_timeout).
-      - V(fail) fails, V(continue) goes on with RV(acquired=false).
+      - What to do when there was no slot within O(wait_timeout).
+      - V(fail) fails the task, V(continue) goes on with RV(acquired=false).
     type: str
     choices: [fail, continue]
     default: fail
@@ -70,26 +71,26 @@ options:
     description:
       - Acquiring a slot in one task and releasing it in another can deadlock, for example under the default strategy
         when the batch has more hosts than the governor has slots.
-      - V(fail) fails before it waits where the play could not end, for all hosts of the batch alike, and warns where it
-        depends on other runs. V(warn) warns in both cases, V(off) is silent.
+      - V(fail) fails the task before the wait where the play could not come to its end, for all hosts of the batch
+        alike, and warns where that depends on other runs. V(warn) warns in both cases, V(off) says nothing.
     type: str
     choices: ['fail', 'warn', 'off']
     default: fail
   play:
     description:
-      - What the module needs to know of the run and its play. The action plugin fills it in; it is not to be set.
+      - What the module needs to know of the run and its play. The action plugin sets it, and overrides what is given.
     type: dict
     suboptions:
       run_id:
-        description: The run whose slot it is.
+        description: The run that owns the slot.
         type: str
         required: true
       host:
-        description: The host whose slot it is; empty for the whole run.
+        description: The host of the run that owns the slot; empty where the run as a whole does.
         type: str
         required: true
       strategy:
-        description: The strategy's name.
+        description: The name of the play's strategy.
         type: str
         required: true
       batch:
@@ -97,11 +98,11 @@ options:
         type: int
         required: true
       forks:
-        description: How many hosts ansible-playbook works on at once.
+        description: On how many hosts ansible-playbook works at once.
         type: int
         required: true
       throttle:
-        description: The task's throttle; 0 for none.
+        description: The C(throttle) of the task; V(0) for none.
         type: int
         required: true
 seealso:
@@ -110,7 +111,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-# In a play with "strategy: host_pinned" or "serial: 1", where taking and releasing in two tasks is safe.
+# In a play with "strategy: host_pinned" or "serial: 1", where it is safe to acquire and release in two tasks.
 - name: Upgrade under a slot
   block:
     - name: Acquire a slot
@@ -128,7 +129,7 @@ EXAMPLES = r"""
         state: released
       delegate_to: localhost
 
-- name: Do it only if there is room within ten seconds
+- name: Acquire a slot only if there is one within ten seconds
   jetstream.governor.governor_slot:
     governor: db-restarts
     holder: nightly
@@ -138,7 +139,7 @@ EXAMPLES = r"""
   run_once: true
   register: room
 
-- name: Evict whatever a host holds that has died
+- name: Evict a host that has died
   jetstream.governor.governor_slot:
     governor: db-restarts
     state: evicted
@@ -149,7 +150,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 acquired:
-  description: Whether this owner holds a slot now; false also after it was released.
+  description: Whether this owner holds a slot now. It is V(false) with O(state=released) and O(state=evicted).
   returned: always
   type: bool
   sample: true
@@ -163,49 +164,49 @@ slot:
       type: str
       sample: db-restarts
     stream:
-      description: Its stream.
+      description: The JetStream stream of the governor.
       type: str
       sample: GOVERNOR_db-restarts
     seq:
       description:
-        - Sequence of the slot; null in check mode.
-        - Later slots have larger ones, and none is used twice, also when the governor is deleted and made anew, so
-          that it serves as a fencing token. Governors that other tools made, or that were made on servers before
-          2.11.2, count from 1 each time.
+        - The sequence of the slot; null in check mode.
+        - Later slots have larger sequences, and none is used twice, also when the governor is deleted and created anew,
+          so that a sequence serves as a fencing token. Governors that other tools have created, or that were created on
+          servers older than 2.11.2, count from 1 each time.
       type: int
       sample: 1795510800000042
     holder:
-      description: Who holds it.
+      description: Who holds the slot.
       type: str
       sample: db01
     run_id:
-      description: The run that may release it.
+      description: The run that owns the slot, and may release it.
       type: str
       sample: ctl1-4711x8f3k2
     host:
-      description: The host of that run which may; null where the slot is the whole run's.
+      description: The host of that run that owns the slot; null where the run as a whole does.
       type: str
       sample: db01
     acquired_at:
-      description: Since when (UTC, by the server's clock).
+      description: When the slot was acquired (UTC, by the server's clock); null in check mode.
       type: str
       sample: '2026-11-24T09:30:12.345Z'
     expires_at:
-      description: When C(max_age) ends it (UTC); null for never.
+      description: When C(max_age) ends the slot (UTC); null for never, and in check mode.
       type: str
       sample: '2026-11-24T10:00:12.345Z'
 waited:
-  description: Seconds waited.
+  description: How many seconds were waited.
   returned: when O(state=acquired)
   type: float
   sample: 12.345
 waited_by:
-  description: How was waited, V(queue) or V(polling); null when a slot was free at once.
+  description: How the slot was waited for, in the V(queue) or by V(polling); null when a slot was free at once.
   returned: when O(state=acquired)
   type: str
   sample: queue
 attempts:
-  description: How many times entering was tried.
+  description: How many times it was tried to acquire a slot.
   returned: when O(state=acquired)
   type: int
   sample: 3
@@ -220,19 +221,19 @@ limit:
   type: int
   sample: 5
 holders:
-  description: Who had held slots for longest when the time to wait was over, five at most, oldest first.
+  description: At most five of those who held slots when the time to wait was over, those who held them longest first.
   returned: on a timeout
   type: list
   elements: dict
   sample: [{holder: db03, seq: 1795510800000040, age: 41.2}]
 released:
-  description: The slots that were released, or would be (check mode). C(held) is for how many seconds.
+  description: The slots that were released, or would be (check mode). C(held) is for how many seconds each was held.
   returned: when O(state=released)
   type: list
   elements: dict
   sample: [{seq: 1795510800000042, holder: db01, run_id: ctl1-4711x8f3k2, host: db01, held: 41.234}]
 evicted:
-  description: The slots that were evicted, or would be (check mode), described in the same way.
+  description: The slots that were evicted, or would be (check mode), described as in RV(released).
   returned: when O(state=evicted)
   type: list
   elements: dict

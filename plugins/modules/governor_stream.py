@@ -11,7 +11,7 @@ short_description: Create, change, delete and reset governors
 version_added: 0.1.0
 description:
   - A governor is a named cap on how many holders may work at once, anywhere. This module declares one.
-  - It is a NATS JetStream stream with a maximum number of messages, the same that Choria's tools create and use.
+  - A governor is a NATS JetStream stream with a maximum number of messages, as Choria's tools create and use it too.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -21,7 +21,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: A governor that does not exist is taken for one that an earlier task of the play creates, with a warning.
+    details: Where a governor would have to exist and does not, a warning says so, since an earlier task may create it.
   diff_mode:
     support: full
   idempotent:
@@ -29,57 +29,58 @@ attributes:
 options:
   name:
     description:
-      - Name of the governor, without blanks, dots, slashes and wildcards, at most 246 bytes long.
+      - The name of the governor, without blanks, dots, slashes and wildcards, at most 246 bytes long.
     type: str
     required: true
   state:
     description:
       - V(present) creates the governor, or changes what is given and differs. What is not given stays as it is.
-      - V(absent) deletes it.
-      - V(reset) removes all its entries; their holders do not learn of it.
+      - V(absent) deletes the governor.
+      - V(reset) evicts all holders, by removing all entries. The holders do not learn of it.
     type: str
     choices: [present, absent, reset]
     default: present
   limit:
     description:
-      - How many may hold a slot at once. Needed to create a governor.
-      - A change takes effect at once. When there are more holders than the new limit, they stay, and nobody enters
-        until enough of them have left.
+      - How many may hold a slot at once. It is needed to create a governor.
+      - A change takes effect at once. When there are more holders than the new limit, they keep their slots, and nobody
+        gets one until enough of them are released.
     type: int
   max_age:
     description:
-      - How long an entry lives when nobody removes it; V(0) for ever. Needed to create a governor.
-      - This is what frees the slot of a holder that has died, so it must be longer than the longest work.
-      - A change applies to entries that are there already.
+      - How long a slot is held at most, V(0) for ever. It is needed to create a governor.
+      - It frees the slot of a holder that has died. So it must be longer than the longest work.
+      - A change also applies to slots that are held already.
     type: str
   replicas:
-    description: On how many servers of the cluster entries are kept, 1 to 5. 1 by default.
+    description: On how many servers of the cluster the entries are kept, V(1) to V(5). It is V(1) by default.
     type: int
   subject:
-    description: The subject where holders campaign for a slot. V($GOVERNOR.campaign.<name>) by default.
+    description: The subject on which holders campaign for a slot. It is V($GOVERNOR.campaign.<name>) by default.
     type: str
   collective:
     description:
-      - A Choria collective. The subject is then V(<collective>.governor.<name>), which C(choria governor) lists and
-        uses.
+      - A collective of Choria. The subject is then V(<collective>.governor.<name>), where C(choria governor) finds it.
     type: str
   description:
-    description: What the governor is for. V(Concurrency Governor <name>) by default.
+    description: What the governor is for. It is V(Concurrency Governor <name>) by default.
     type: str
   queue:
     description:
-      - Whether the governor has a queue, in which JetStream hands a freed slot to the first of those who wait, in
-        milliseconds. It is a small stream of its own, C(GOVQUEUE_<name>), changed and deleted with the governor.
+      - Whether the governor has a queue, from which JetStream calls the first of those who wait to a freed slot, within
+        milliseconds. The queue is a small stream of its own, C(GOVQUEUE_<name>), changed and deleted with the governor.
       - Without a queue, those who wait try again every now and then, and luck decides who gets a slot.
-      - V(true) creates the queue, V(false) deletes it. When it is not given, a new governor gets a queue, and one that
-        exists stays as it is; so a governor that Choria made gets its queue by V(true).
-      - A broken queue is mended whenever this module touches the governor.
+      - V(true) creates the queue, V(false) deletes it. When this is not given, a new governor gets a queue, and an
+        existing one stays as it is. So a governor that Choria has created gets its queue by V(true).
+      - A broken queue is mended whenever this module is run for the governor with O(state=present).
     type: bool
   force:
     description:
-      - Delete a governor that has active entries.
-      - Lower the limit below the number of active entries also on servers older than 2.10.6, which then evict holders.
-      - Have more than one replica together with O(max_age) also on servers older than 2.14, whose replicas then come to
+      - Whether to do what is refused because holders could lose their slots, or the cap could break.
+      - It deletes a governor whose slots are held.
+      - It lowers the limit below the number of holders also on servers older than 2.10.6, which then evict some of
+        them.
+      - It allows more than one replica together with O(max_age) also on servers older than 2.14, whose replicas come to
         differ, so that more may hold a slot than the limit allows.
     type: bool
     default: false
@@ -89,7 +90,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: At most five databases restart at a time
+- name: Let at most five databases restart at a time
   jetstream.governor.governor_stream:
     name: db-restarts
     limit: 5
@@ -104,7 +105,7 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
-- name: A governor that Choria's command line lists too
+- name: Create a governor that Choria's command line lists too
   jetstream.governor.governor_stream:
     name: backups
     limit: 2
@@ -113,7 +114,7 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
-- name: Remove all entries, after an accident
+- name: Evict all holders, after an accident
   jetstream.governor.governor_stream:
     name: db-restarts
     state: reset
@@ -132,20 +133,20 @@ RETURN = r"""
 governor:
   description:
     - The governor as it is now, or would be (check mode); null when O(state=absent).
-    - Where check mode does not find it and an earlier task may be the one that creates it, what is not known is null.
+    - In check mode, what is not known of a governor that an earlier task may create is null.
   returned: success
   type: dict
   contains:
     name:
-      description: Its name.
+      description: The name of the governor.
       type: str
       sample: db-restarts
     stream:
-      description: The JetStream stream.
+      description: The JetStream stream that it is.
       type: str
       sample: GOVERNOR_db-restarts
     subject:
-      description: Where holders campaign.
+      description: The subject on which holders campaign.
       type: str
       sample: $GOVERNOR.campaign.db-restarts
     limit:
@@ -153,15 +154,15 @@ governor:
       type: int
       sample: 5
     max_age:
-      description: Seconds after which an entry is evicted; 0 for never.
+      description: How many seconds a slot is held at most; 0 for ever.
       type: float
       sample: 1800.0
     replicas:
-      description: On how many servers entries are kept.
+      description: On how many servers the entries are kept.
       type: int
       sample: 1
     description:
-      description: What it is for.
+      description: What the governor is for.
       type: str
       sample: Concurrency Governor db-restarts
     active:
@@ -170,13 +171,14 @@ governor:
       sample: 3
     queue:
       description:
-        - The state of its queue. V(ready) or V(absent); with O(state=reset), which leaves it as it is, also V(broken),
-          or V(unreadable) where the NATS user may not read it, or it did not answer.
-        - V(unknown) in check mode where the governor does not exist yet and O(queue) is not given.
+        - The condition of its queue, V(ready) or V(absent).
+        - With O(state=reset), which does not touch the queue, it may also be V(broken), or V(unreadable) where the NATS
+          user may not read it or it did not answer.
+        - It is V(unknown) in check mode where the governor does not exist yet and O(queue) is not given.
       type: str
       sample: ready
     hazards:
-      description: What is unsafe about it on this server, in sentences.
+      description: What is unsafe about the governor on this server, in sentences.
       type: list
       elements: str
       sample: []
@@ -185,35 +187,35 @@ governor:
       type: bool
       sample: false
     last_active:
-      description: When somebody last entered (UTC); null when nobody ever did.
+      description: When a slot was last acquired (UTC); null when none ever was.
       type: str
       sample: '2026-11-24T09:30:12.345Z'
     created:
-      description: When it was created (UTC); null when it would be created (check mode).
+      description: When the governor was created (UTC); null when it would be created (check mode).
       type: str
       sample: '2026-11-24T09:00:00.000Z'
 changes:
-  description: What was changed, or would be (check mode); on creation every option with null before.
+  description: What was changed, or would be (check mode). For a new governor it lists every option.
   returned: success
   type: list
   elements: dict
   contains:
     option:
-      description: Name of the option.
+      description: The name of the option.
       type: str
       sample: limit
     before:
       description:
-        - Its value before; null where the governor did not exist. Of O(queue) it is V(ready), V(absent) or V(broken).
+        - Its value before; null for a new governor. For O(queue) it is V(ready), V(absent) or V(broken).
       type: raw
       sample: 5
     after:
-      description: Its value after. Of O(queue) it is V(ready) or V(absent).
+      description: Its value afterwards. For O(queue) it is V(ready) or V(absent).
       type: raw
       sample: 8
 removed:
   description: How many entries were removed, or would be (check mode).
-  returned: O(state=reset)
+  returned: when O(state=reset)
   type: int
   sample: 3
 """

@@ -82,7 +82,7 @@ class _Returns:
                 entries = {}
             for row in rows:
                 entry = entries.get(row.seq or 0)
-                if entry is None or entry.owner != row.owner or not await _remove(stack, entry):
+                if entry is None or entry.owner != row.owner or not await _release(stack, entry):
                     row.is_held, row.note = False, "lost"
                     continue
                 row.is_held, row.held, row.note = False, entry.age(now), "released at the end"
@@ -93,7 +93,7 @@ class _Returns:
             for entry in entries.values():
                 untold = self._ledger.may_have_more() and self._ledger.is_untold(address.governor, entry)
                 # Where two addresses lead to the same governor, the first one that gets there releases the slot.
-                if untold and await _remove(stack, entry):
+                if untold and await _release(stack, entry):
                     self._tell(
                         f"Released slot {entry.seq} of governor '{address.governor}', which {entry.shown} acquired in "
                         f"a task that did not tell of it, and held for {format_duration(entry.age(now))}."
@@ -108,7 +108,7 @@ class _Returns:
                 )
 
 
-async def _remove(stack: Stack, entry: Entry) -> Entry | None:
+async def _release(stack: Stack, entry: Entry) -> Entry | None:
     return await stack.delete(entry.seq, only_if(stack.name, lambda now: now.owner == entry.owner, "this run"))
 
 

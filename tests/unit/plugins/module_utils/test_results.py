@@ -15,11 +15,11 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.entry impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.plugins.module_utils.results import (
+    ended_result,
     entry_result,
     governed_result,
     governor_result,
     governor_to_come,
-    removed_result,
     slot_result,
 )
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state, an_entry
@@ -113,16 +113,16 @@ CAMPAIGN = CampaignRequest("g", "web01", "r", False, "web01", wait_timeout=30, i
 WHOSE = {"holder": "web01", "run_id": "r", "host": "web01"}
 
 
-def test_an_entry_that_is_removed() -> None:
+def test_an_entry_that_is_released_or_evicted() -> None:
     entry = an_entry(7, "web01", age=41.23456)
-    assert removed_result(entry, NOON) == {**WHOSE, "seq": 7, "held": 41.235}
-    assert removed_result(replace(entry, owner=Owner("r", "", "web01")), NOON) == {
+    assert ended_result(entry, NOON) == {**WHOSE, "seq": 7, "held": 41.235}
+    assert ended_result(replace(entry, owner=Owner("r", "", "web01")), NOON) == {
         **WHOSE,
         "host": None,
         "seq": 7,
         "held": 41.235,
     }
-    assert removed_result(replace(entry, owner=None), NOON)["run_id"] is None
+    assert ended_result(replace(entry, owner=None), NOON)["run_id"] is None
 
 
 def test_a_slot() -> None:
