@@ -70,7 +70,7 @@ class Hold:
         self._owner = request.campaign.owner
         self.slot: Slot | None = None
         self._goes_on = False
-        self._entered = 0.0
+        self._acquired_at = 0.0
         self._held: float | None = None
 
     def look(self) -> None:
@@ -115,7 +115,7 @@ class Hold:
         """Leave the slot to the next attempts, or to max_age, and return its facts."""
         slot = self._ended()
         if slot is not None and self.request.attempt is not None:
-            self.request.attempt.keep(slot, self._entered)
+            self.request.attempt.keep(slot, self._acquired_at)
         return {**self.facts(), "released": False}
 
     def facts(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Hold:
         """Note that the slot ends, and return it. None where there is none, or it has ended already."""
         if self.slot is None or self._held is not None:
             return None
-        self._held = time.monotonic() - self._entered
+        self._held = time.monotonic() - self._acquired_at
         return self.slot
 
     async def _wait(self, interruptions: Interruptions) -> None:
@@ -170,7 +170,7 @@ class Hold:
                 await load(campaign.governor, js)
                 raise
             # From here on the slot has to be released, also when closing the connection is cut short.
-            self.slot, self._entered = slot, time.monotonic()
+            self.slot, self._acquired_at = slot, time.monotonic()
             request.tell_more(
                 f"{campaign.holder} holds slot {slot.seq} of {campaign.governor} after "
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
@@ -186,7 +186,7 @@ class Hold:
         if not await kept.slot.over(js).still_held():
             attempt.forget()
             return False
-        self._goes_on, self.slot, self._entered = True, kept.slot, kept.since
+        self._goes_on, self.slot, self._acquired_at = True, kept.slot, kept.since
         self.request.tell_more(
             f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.campaign.governor}"
         )

@@ -188,11 +188,11 @@ class Ledger:
         if "acquired" not in result:
             self._untold(event)
         elif result["acquired"] and isinstance(slot, Mapping) and slot.get("seq"):
-            self._taken(event, slot)
+            self._slot_acquired(event, slot)
         elif not result["acquired"] and "waited" in result:
             self._row(event, str(event.args.get("governor")), result).note = "no slot"
 
-    def _taken(self, event: Event, slot: Mapping[str, Any]) -> None:
+    def _slot_acquired(self, event: Event, slot: Mapping[str, Any]) -> None:
         governor, seq = str(slot["governor"]), int(slot["seq"])
         owner = _owner(slot)
         held = {(row.governor, row.seq, row.owner) for row in self.rows if row.is_held}

@@ -30,7 +30,7 @@ class HoldWithoutServer:
         return {"governor": "g", "seq": 3}
 
 
-def test_a_slot_that_could_not_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slot_that_could_not_be_released(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(governed.display, "warning", warnings.append)
     options = {"release": "always", "on_lost": "fail"}
@@ -41,7 +41,7 @@ def test_a_slot_that_could_not_be_given_back(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def an_action(**task: Any) -> governed.ActionModule:
-    """As far as it needs no play."""
+    """Return an action, as far as it needs no play."""
     action = governed.ActionModule.__new__(governed.ActionModule)
     action._task = cast(Any, SimpleNamespace(**{"no_log": False, "check_mode": False, "environment": [], **task}))
     action._templar = cast(Any, SimpleNamespace(template=lambda value: value))
@@ -132,7 +132,7 @@ def test_an_exception_tells_of_the_slot_as_it_is_in_the_end() -> None:
 
 
 class HoldThatTells:
-    """Of how it ended."""
+    """A hold that notes how it ended."""
 
     request = SimpleNamespace(tell_more=lambda _line: None)
     is_kept_by_another = False

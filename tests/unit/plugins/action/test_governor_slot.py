@@ -21,7 +21,7 @@ ANSWER = {"changed": True, "acquired": True}
 
 
 class Ran(NamedTuple):
-    """The result of the action, and with what words it had the module run."""
+    """The result of the action, and the arguments with which it ran the module."""
 
     result: dict[str, Any]
     module: str
@@ -29,7 +29,7 @@ class Ran(NamedTuple):
 
 
 def run(args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any], **task: Any) -> Ran:
-    """Run the action, with a module that answers so."""
+    """Run the action with a module that returns this answer."""
     fake_task = {
         "action": "jetstream.governor.governor_slot",
         "args": args,
@@ -51,7 +51,7 @@ def run(args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any],
 
 
 def sent(args: dict[str, Any], task_vars: Optional[dict[str, Any]] = None, **task: Any) -> dict[str, Any]:
-    """The arguments that the module gets."""
+    """Return the arguments that the module gets."""
     return cast("dict[str, Any]", run(args, {**TASK_VARS, **(task_vars or {})}, ANSWER, **task).words["module_args"])
 
 
@@ -115,7 +115,7 @@ def test_a_play_cannot_be_made_up_by_the_task() -> None:
 
 
 def test_the_task_itself_is_not_changed() -> None:
-    """A loop or a retry runs it again."""
+    """A loop or a retry runs the task again."""
     args = {"governor": "g"}
     sent(args)
     assert args == {"governor": "g"}

@@ -43,7 +43,7 @@ Options = dict[str, Any]
 
 
 class Asked(Exception):
-    """A module asked for its parameters, with these words."""
+    """A module asked for its parameters; ``words`` are the arguments of its AnsibleModule."""
 
     def __init__(self, **words: Any) -> None:
         super().__init__(str(words))
@@ -80,7 +80,7 @@ def results(name: str) -> Options:
 
 
 def declared(name: str, monkeypatch: pytest.MonkeyPatch) -> Options:
-    """How the module makes its AnsibleModule; what the action plugin has for the one that is documentation alone."""
+    """Return the arguments of the module's AnsibleModule; for ``governed``, what its action plugin has instead."""
     if name == "governed":
         return {
             "argument_spec": governed_action.GOVERNED_OPTIONS,
@@ -97,7 +97,7 @@ def declared(name: str, monkeypatch: pytest.MonkeyPatch) -> Options:
 
 
 def traits(option: Options) -> Options:
-    """What documentation and argument spec both say of an option, with what is meant when they are silent."""
+    """Return what documentation and argument spec both say of an option, with their defaults filled in."""
     return {
         "type": option.get("type", "str"),
         "elements": option.get("elements"),
@@ -124,7 +124,7 @@ def test_secrets_and_nothing_else_are_kept_out_of_logs() -> None:
 
 @pytest.mark.parametrize("option", CONNECTION_OPTIONS)
 def test_the_environment_is_documented(option: str) -> None:
-    """Each option tells its variable, and no other one's; ``user`` and ``servers`` do so beside other things."""
+    """Each option names its own variable and no other; ``user`` and ``servers`` do so beside other things."""
     text = str(fragment(connection)["options"][option]["description"])
     told = {name for name in ENVIRONMENT.values() if f"E({name})" in text}
     assert told == ({ENVIRONMENT[option]} if option in ENVIRONMENT else set())
@@ -168,7 +168,7 @@ def test_the_attributes_of_a_module_are_true(name: str, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", MODULES)
 def test_an_attribute_is_described_once_and_supported_or_not_in_every_module(name: str) -> None:
-    """The fragment describes, the module says what is its own."""
+    """The fragment describes them, and the module says what is its own."""
     words = [word for attribute in documentation(name)["attributes"].values() for word in attribute]
     assert set(words) <= {"support", "details"}
     assert [

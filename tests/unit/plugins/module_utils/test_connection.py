@@ -21,13 +21,13 @@ from ansible_collections.jetstream.governor.plugins.module_utils.settings import
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 SLACK = 3.0
-"""For a busy machine, and for saying goodbye."""
+"""Seconds more, for a busy machine and for closing."""
 
 QUESTION = "Is it a NATS server, and does it ask for TLS or a login?"
 
 
 async def why(*servers: str, **options: Any) -> str:
-    """The sentence; it must come within the bound that the options set."""
+    """Return the sentence, which must come within the bound that the options set."""
     settings = Settings(servers=servers, **options)
     began = time.monotonic()
     with pytest.raises(CannotConnect) as caught:
@@ -44,7 +44,7 @@ def unused_port() -> int:
 
 
 def why_of(handler: Handler, login: str = "", **options: Any) -> str:
-    """The sentence about a server that does this with every connection; ``HERE`` stands for where it listens."""
+    """Return the sentence about a server that does this with every connection; ``HERE`` stands for its address."""
 
     async def asked() -> str:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
@@ -70,7 +70,7 @@ async def greets_and_leaves(_reader: asyncio.StreamReader, writer: asyncio.Strea
 
 
 async def refuses_the_login(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What nats-server says to a login that it does not know."""
+    """Say what nats-server says to a login that it does not know."""
     info = {"server_id": "X", "version": "2.10.0", "proto": 1, "headers": True, "auth_required": True, "max_payload": 1}
     writer.write(f"INFO {json.dumps(info)}\r\n".encode())
     await reader.readline()

@@ -27,7 +27,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.queue impo
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state
 
 UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
-"""What is asked of this ends in an error: the tests would notice."""
+"""A connection that fails whatever is asked of it."""
 
 NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "queue"])
 CONFIG = {
@@ -45,7 +45,7 @@ def params(**given: Any) -> dict[str, Any]:
 
 
 def a_queue(waiting: Optional[int] = 0) -> Queue:
-    """With so many in it; None: there is none."""
+    """Return a queue in which so many wait; None: one that is not there."""
 
     async def state() -> Optional[QueueState]:
         return None if waiting is None else QueueState(waiting, delivered=0)
@@ -54,7 +54,7 @@ def a_queue(waiting: Optional[int] = 0) -> Queue:
 
 
 def left_over(monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
-    """Whether a governor that is absent has left a queue."""
+    """Let a governor that is absent have left a queue, or none."""
 
     async def exists(_queue: Queue) -> bool:
         return is_there
@@ -63,7 +63,7 @@ def left_over(monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
 
 
 def existing(monkeypatch: pytest.MonkeyPatch, *found: Manager) -> None:
-    """Let these governors be all that there are."""
+    """Let there be these governors and no others."""
     by_name = {manager.name: manager for manager in found}
 
     async def find(name: str, _js: JetStream, **_see: bool) -> Optional[Manager]:
@@ -99,7 +99,7 @@ def foretold(version: tuple[int, int, int] = (2, 14, 0), **given: Any) -> dict[s
 
 
 def one_to_come(**settings: Any) -> dict[str, Any]:
-    """The whole of what is told of governor ``g`` before it is created."""
+    """Return all that is told of governor ``g`` before it is created."""
     return {
         "name": "g",
         "stream": "GOVERNOR_g",
@@ -167,7 +167,7 @@ def test_what_a_creation_needs(monkeypatch: pytest.MonkeyPatch, given: dict[str,
 
 
 def to_come(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let there be another governor alone; what is warned of then."""
+    """Let there be only another governor, and return an empty list for the warnings."""
     existing(monkeypatch, a_manager("other"))
     return []
 
@@ -182,7 +182,7 @@ ONE_TO_COME = (
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
-    """As far as it is known: the earlier task may give it whatever it likes."""
+    """It is foretold as far as it is known: the earlier task may have set anything else."""
     warnings = to_come(monkeypatch)
     js = JetStream(nc=cast("Any", FakeNats()))
     result = asyncio.run(governors.present(js, params(**given), check_mode=True, warn=warnings.append))

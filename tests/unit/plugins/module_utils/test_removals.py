@@ -40,7 +40,7 @@ ENTRIES = [
 
 
 class Done(NamedTuple):
-    """Which sequences were removed, and what was warned of."""
+    """The sequences that were released or evicted, and the warnings."""
 
     seqs: list[int]
     warnings: list[str]
@@ -48,7 +48,7 @@ class Done(NamedTuple):
 
 @pytest.fixture
 def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """A governor_slot task of host web01 of run r that removes, as check mode foretells it and as it is done."""
+    """Return what runs a governor_slot task of host web01 of run r, as check mode foretells it and as it is done."""
 
     def run(state: Any, check_mode: bool, entries: list[Entry], params: dict[str, Any], once: bool) -> Done:
         warnings: list[str] = []
@@ -212,7 +212,7 @@ def test_a_release_that_finds_nothing_says_who_holds(
 
 
 def test_a_host_that_looks_for_the_slot_of_its_whole_run(remove: Callable[..., Done]) -> None:
-    """run_once when it was taken and not when it is released, or the other way round."""
+    """It was acquired with run_once and is released without, or the other way round."""
     whole, host = [held(6, "shop", "r")], [held(2, "web01", "r", "web01")]
     assert remove(release, whole).warnings == [
         "Governor 'g' has no slot of host 'web01' of run 'r', so none was released. Its slots are held by 'shop' (the "

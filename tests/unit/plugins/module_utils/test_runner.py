@@ -23,7 +23,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.settings import
 
 
 class Ended(Exception):
-    """A module ends by ending its process; here by this."""
+    """Raised where a module would end its process."""
 
     def __init__(self, failed: bool, result: dict[str, Any]) -> None:
         super().__init__(str(result))
@@ -67,7 +67,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
-    """Connect to nothing; with what settings is told here."""
+    """Connect to nothing, and return the list of the settings that this was done with."""
     made: list[Settings] = []
 
     @asynccontextmanager

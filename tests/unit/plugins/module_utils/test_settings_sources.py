@@ -30,7 +30,7 @@ FIELDS = {
     "js_domain": "jetstream_domain",
     "inbox_prefix": "inbox_prefix",
 }
-"""What the fields of a NATS CLI context are called, beside our options."""
+"""The fields of a NATS CLI context, by the option that they stand for."""
 
 FILES = ("creds", "tls_ca", "tls_cert", "tls_key")
 AUTH_METHODS = ("user", "token", "creds", "nkey_seed")
@@ -82,7 +82,7 @@ class Sources:
         return str(path)
 
     def resolved(self, task: Mapping[str, Any], context: Mapping[str, Any], environment: Mapping[str, Any]) -> Any:
-        """The three by the names of the options."""
+        """Return the three sources by the names of the options."""
         options = {**dict.fromkeys(CONNECTION_OPTIONS), **task}
         if context:
             options["context"] = self.context({FIELDS[option]: value for option, value in context.items()})
@@ -95,7 +95,7 @@ def sources(tmp_path: Path) -> Sources:
 
 
 def having(option: str) -> list[str]:
-    """The sources that have the option, first to last."""
+    """Return the sources that have the option, in their order."""
     return ["task"] + ["context"] * (option in FIELDS) + ["environment"] * (option in ENVIRONMENT)
 
 
@@ -165,7 +165,7 @@ def test_a_false_of_the_task_is_not_nothing(sources: Sources) -> None:
 def test_the_way_to_authenticate_is_that_of_the_first_source_with_any(
     sources: Sources, method: str, source: str
 ) -> None:
-    """Whatever way the later sources have, it does not matter, and it is not mixed in."""
+    """The ways of the later sources do not matter, and are not mixed in."""
     order = ["task", "context", "environment"]
     first = order.index(source)
     for other in AUTH_METHODS:

@@ -129,7 +129,7 @@ def test_a_seed_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_is_no_seed_is_not_shown(tmp_path: Path) -> None:
-    """It may be a seed with a slip in it."""
+    """It may be a mistyped seed."""
     other = tmp_path / "other"
     other.write_bytes(b"\xff no seed")
     for value in (SEED[:-1], SEED.lower(), "SA" + SEED[2:], str(other), "/nowhere/seed", "a\0b"):

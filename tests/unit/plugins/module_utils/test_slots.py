@@ -35,7 +35,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state, an_entry
 
 UNREACHABLE = JetStream(nc=cast("Any", None))
-"""What is asked of this ends in an error: the tests would notice."""
+"""A connection that fails whatever is asked of it."""
 
 DEFAULTS: dict[str, Any] = {
     "governor": "g",
@@ -73,7 +73,7 @@ RISK = Play("linear", batch=2, forks=5, throttle=0)
 
 
 def request_of(**params: Any) -> SlotRequest:
-    """The request that the module makes of these parameters."""
+    """Return the request that the module makes of these parameters."""
     seen: list[SlotRequest] = []
 
     async def state(_js: JetStream, request: SlotRequest) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def waits(seconds: Optional[float], **rest: Any) -> SlotRequest:
 
 
 def acquired(monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: Entry) -> dict[str, Any]:
-    """The result of acquiring a slot in governor ``g``, limit 2, which has these entries."""
+    """Return the result of acquiring a slot of governor ``g``, which has the limit 2 and these entries."""
 
     async def find(_stack: Stack, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
         return next((entry for entry in entries if wanted(entry)), None)
@@ -106,11 +106,11 @@ def acquired(monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: En
 
 
 LACKING = JetStream(nc=cast("Any", FakeNats()))
-"""Its server has no governor, where a test says so by ``missing``."""
+"""A connection to a server that has no governor, once a test has called ``missing``."""
 
 
 def missing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let there be no governor; what is warned of, when the request's ``warn`` is its ``append``."""
+    """Let there be no governor, and return an empty list, to which the request's ``warn`` should append."""
 
     async def load(name: str, _js: JetStream) -> Any:
         raise UnknownGovernor(f"There is no governor '{name}'.")

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules make of their parameters, up to where a connection is needed."""
+"""What the modules do with their parameters before they need a connection."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FOUND: dict[str, Any] = {"changed": False, "governors": [{"name": "a"}, {"name":
 
 
 class Run(NamedTuple):
-    """What a module was about to do."""
+    """The module and the work that it was about to do."""
 
     module: basic.AnsibleModule
     work: Work
 
 
 def give(monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]) -> None:
-    """Let these be what the next AnsibleModule gets."""
+    """Let the next AnsibleModule get these parameters."""
     monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": params}).encode())
     # From 2.19 on, the form of the arguments has a name.
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
@@ -48,7 +48,7 @@ def run_of(monkeypatch: pytest.MonkeyPatch, module: Any, **params: Any) -> Run:
 def refusal_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: Any, **params: Any
 ) -> dict[str, Any]:
-    """What the module says instead of beginning."""
+    """Return the result with which the module refuses these parameters."""
     give(monkeypatch, params)
     monkeypatch.setattr(module, "run", lambda *_what: pytest.fail("it must not begin"))
     with pytest.raises(SystemExit) as caught:
@@ -164,7 +164,7 @@ class Asked(NamedTuple):
 
 
 def info_work(monkeypatch: pytest.MonkeyPatch, **params: Any) -> tuple[Work, list[Asked]]:
-    """The work of governor_info, with what it asks for, each time."""
+    """Return the work of governor_info, and the list of what it will have asked for."""
     asked: list[Asked] = []
 
     async def info(_js: Any, *what: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption im
 
 
 class FakeInterruptions:
-    """So many ``signals`` come soon after the wait began, 10 ms after one another."""
+    """Interruptions in which so many ``signals`` come soon after the wait began, 10 ms apart."""
 
     def __init__(self, signals: int = 0, overdue: bool = False) -> None:
         self.overdue = overdue
@@ -43,27 +43,27 @@ class FakeInterruptions:
 
 
 class Campaign:
-    """In place of a real one: waits, and takes its time to take back what it has begun."""
+    """A campaign that waits for ever, and needs some time to withdraw when it is cancelled."""
 
     def __init__(self) -> None:
         self.cancelled = 0
-        self.taken_back = False
+        self.withdrawn = False
 
     async def run(self) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.cancelled += 1
-            await self._take_back()
+            await self._withdraw()
             raise
 
-    async def _take_back(self) -> None:
+    async def _withdraw(self) -> None:
         try:
             await asyncio.sleep(0.1)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-        self.taken_back = True
+        self.withdrawn = True
 
 
 @pytest.fixture(autouse=True)
@@ -86,17 +86,17 @@ def test_a_holder_that_no_entry_could_carry_is_refused_before_anything_is_asked(
 def test_however_often_a_waiter_is_told_to_end_it_is_cancelled_once(
     monkeypatch: pytest.MonkeyPatch, orphaned: bool
 ) -> None:
-    """An orphan tells it to itself at every look, others are told by signals."""
+    """An orphan notices at every look that it is one; others are told by signals."""
     hold, campaign = a_hold(), Campaign()
     monkeypatch.setattr(hold, "_campaign", campaign.run)
     monkeypatch.setattr(module, "_orphaned", lambda: orphaned)
     with pytest.raises(Orphaned if orphaned else Interrupted):
         hold.acquire(cast(Interruptions, FakeInterruptions(signals=0 if orphaned else 3)))
-    assert (campaign.cancelled, campaign.taken_back) == (1, True)
+    assert (campaign.cancelled, campaign.withdrawn) == (1, True)
 
 
-def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: bool = False) -> Optional[bool]:
-    """Give a slot back where nobody answers before then, so many seconds from now."""
+def releasing(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: bool = False) -> Optional[bool]:
+    """Release a slot where nobody answers before so many seconds from now."""
     back = time.monotonic() + comes_back_after
 
     @contextlib.asynccontextmanager
@@ -120,19 +120,19 @@ def leaving(monkeypatch: pytest.MonkeyPatch, comes_back_after: float, overdue: b
     return hold.release(cast(Interruptions, FakeInterruptions(overdue=overdue)))
 
 
-def test_a_slot_is_given_back_when_the_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slot_is_released_when_the_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert FINISH_PATIENCE == 60
-    assert leaving(monkeypatch, comes_back_after=0.3) is True
+    assert releasing(monkeypatch, comes_back_after=0.3) is True
 
 
 def test_it_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FINISH_PATIENCE", 0.2)
     with pytest.raises(NoVerdict, match=r"^Could not connect\.$"):
-        leaving(monkeypatch, comes_back_after=60)
+        releasing(monkeypatch, comes_back_after=60)
 
 
 def test_a_process_that_was_told_to_end_gives_up_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     began = time.monotonic()
     with pytest.raises(NoVerdict, match="the process was told to end"):
-        leaving(monkeypatch, comes_back_after=60, overdue=True)
+        releasing(monkeypatch, comes_back_after=60, overdue=True)
     assert time.monotonic() - began < 10

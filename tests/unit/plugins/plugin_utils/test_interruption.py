@@ -20,12 +20,12 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 
 
 class TookTooLong(BaseException):
-    """What the alarm of a task's timeout raises."""
+    """Raised by the alarm of a task's timeout."""
 
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What was done, in order. The handlers that were there before take note, and the alarm's raises."""
+    """Return the list of what was done, in order. The handlers from before add to it, and that of the alarm raises."""
     told: list[str] = []
 
     def end(number: int, _frame: object) -> None:
@@ -50,7 +50,7 @@ def comes(*numbers: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_at_work_the_slot_is_given_back_between_the_ends_of_work_and_process(
+def test_at_work_the_slot_is_released_between_the_ends_of_work_and_process(
     done: list[str], number: signal.Signals
 ) -> None:
     with Interruptions() as interruptions:
@@ -74,7 +74,7 @@ def test_also_in_the_midst_of_an_event_loop(done: list[str]) -> None:
     assert done == ["work ended", "released", "SIGTERM"]
 
 
-def test_more_signals_while_it_is_given_back(done: list[str]) -> None:
+def test_more_signals_while_it_is_released(done: list[str]) -> None:
     def release() -> None:
         comes(signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
         done.append("released")
@@ -112,7 +112,7 @@ def test_the_alarm_at_work_raises_and_leaves_the_slot_to_the_worker(done: list[s
 
 
 def test_work_that_swallows_the_alarm_can_still_be_ended(done: list[str]) -> None:
-    """As event loops do with what is raised in a callback."""
+    """Event loops do so with what a callback raises."""
     with Interruptions() as interruptions, interruptions.working(lambda: done.append("released")):
         with pytest.raises(TookTooLong):
             comes(signal.SIGALRM)
@@ -120,7 +120,7 @@ def test_work_that_swallows_the_alarm_can_still_be_ended(done: list[str]) -> Non
     assert done == ["SIGALRM", "work ended", "released", "SIGTERM"]
 
 
-def test_what_the_work_has_forked_does_not_give_the_slot_back(done: list[str]) -> None:
+def test_what_the_work_has_forked_does_not_release_the_slot(done: list[str]) -> None:
     with Interruptions() as interruptions, interruptions.working(lambda: done.append("released")):
         child = os.fork()
         if child == 0:

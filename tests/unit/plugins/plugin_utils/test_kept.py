@@ -25,7 +25,7 @@ SETTINGS = Settings(servers=("nats://h",))
 
 
 class Server:
-    """Gives out slots; one who waits for a slot while one is ``held`` would wait for ever."""
+    """Has one slot. Whoever wants it while it is ``held`` would wait for ever."""
 
     def __init__(self) -> None:
         self.held: Optional[int] = None
@@ -85,7 +85,7 @@ class NoInterruptions:
         yield
 
     @contextlib.contextmanager
-    def working(self, _give_back: object) -> Iterator[None]:
+    def working(self, _release: object) -> Iterator[None]:
         yield
 
 
@@ -99,14 +99,14 @@ def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: st
 
 
 def attempt(hold: Hold, works: bool) -> dict[str, Any]:
-    """What is told of the slot of one attempt of a task with release: on_success."""
+    """Return what one attempt of a task with ``release: on_success`` tells of its slot."""
     hold.acquire(CALM)
     under = governed.WorkUnderSlot(hold, {"release": "on_success", "on_lost": "warn"}, CALM)
     slot: dict[str, Any] = under.run(lambda: {"failed": not works})["slot"]
     return slot
 
 
-def test_a_retry_works_under_the_slot_that_was_kept_and_gives_it_back(server: Server) -> None:
+def test_a_retry_works_under_the_slot_that_was_kept_and_releases_it(server: Server) -> None:
     first, second, third = (attempt(a_hold(), works) for works in (False, False, True))
     assert [(each["seq"], each["released"]) for each in (first, second, third)] == [(1, False), (1, False), (1, True)]
     assert (first["waited"], first["waited_by"], first["attempts"]) == (3.0, "queue", 2)
@@ -117,7 +117,7 @@ def test_a_retry_works_under_the_slot_that_was_kept_and_gives_it_back(server: Se
     assert attempt(a_hold(), works=True)["seq"] == 2
 
 
-def test_another_item_of_the_loop_works_under_it_and_does_not_give_it_back(server: Server) -> None:
+def test_another_item_of_the_loop_works_under_it_and_does_not_release_it(server: Server) -> None:
     """The host has failed."""
     told = [
         attempt(a_hold(item, f"item {item}"), works) for item, works in ((1, False), (2, False), (2, True), (3, True))

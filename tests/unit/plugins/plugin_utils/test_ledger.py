@@ -20,7 +20,7 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils.ledger import (
 RUN = "ctl-1"
 
 
-def taken(seq: int, host: str = "h1", run_id: str = RUN, **more: Any) -> dict[str, Any]:
+def acquired(seq: int, host: str = "h1", run_id: str = RUN, **more: Any) -> dict[str, Any]:
     slot = {"governor": "up", "seq": seq, "holder": host, "run_id": run_id, "host": host}
     return {"acquired": True, "slot": slot, "waited": 1.25, **more}
 
@@ -67,11 +67,11 @@ def test_a_governed_task_that_lost_its_slot_and_one_for_another_holder() -> None
     assert cells(made) == [("up", "h1 (db)", "a task", "0.1s", "2.0s, lost")]
 
 
-def test_a_slot_that_a_governed_task_left_on_purpose_is_not_given_back() -> None:
+def test_a_slot_that_a_governed_task_left_on_purpose_is_not_released() -> None:
     slot = {"governor": "up", "holder": "h1", "seq": 7, "waited": 0.0, "held": 2.0, "released": False}
     made = ledger(event(GOVERNED, {"failed": True, "slot": slot}, {"release": "on_success"}))
     # governor_slot finds that the host has a slot already: it is the same one.
-    made.record(event(SLOT, taken(7)))
+    made.record(event(SLOT, acquired(7)))
     assert cells(made) == [("up", "h1", "a task", "0.0s", "2.0s, kept")]
     assert made.leftovers() == []
     assert not made.is_untold("up", entry(7))
@@ -100,18 +100,18 @@ def test_what_did_not_get_as_far_as_waiting_is_not_shown() -> None:
     assert not made.may_have_more()
 
 
-def test_taken_and_released() -> None:
-    made = ledger(event(SLOT, taken(3)), event(SLOT, taken(3, changed=False)), release(3, 2.5))
+def test_acquired_and_released() -> None:
+    made = ledger(event(SLOT, acquired(3)), event(SLOT, acquired(3, changed=False)), release(3, 2.5))
     assert cells(made) == [("up", "h1", "a task", "1.2s", "2.5s")]
     assert made.leftovers() == []
 
 
-def test_taken_and_evicted() -> None:
-    assert ledger(event(SLOT, taken(3)), release(3, state="evicted")).leftovers() == []
+def test_acquired_and_evicted() -> None:
+    assert ledger(event(SLOT, acquired(3)), release(3, state="evicted")).leftovers() == []
 
 
 def test_a_release_counts_for_its_own_slot_alone() -> None:
-    made = ledger(event(SLOT, taken(3)), release(4), release(3, run_id="other"), release(3, host="h2"))
+    made = ledger(event(SLOT, acquired(3)), release(4), release(3, run_id="other"), release(3, host="h2"))
     made.record(release(3, state="evicted", run_id=None, host=None))
     assert [row.seq for row in made.leftovers()] == [3]
     assert cells(made)[0][4] == "still held"
@@ -119,7 +119,7 @@ def test_a_release_counts_for_its_own_slot_alone() -> None:
 
 def test_the_later_of_two_slots_with_the_same_sequence_is_the_one_released() -> None:
     # The governor was deleted and made anew in between.
-    first, second = event(SLOT, taken(1)), event(SLOT, taken(1), {"servers": ["nats://b:4222"]})
+    first, second = event(SLOT, acquired(1)), event(SLOT, acquired(1), {"servers": ["nats://b:4222"]})
     made = ledger(first)
     made.rows[0].is_held = False
     made.record(second)
@@ -129,9 +129,9 @@ def test_the_later_of_two_slots_with_the_same_sequence_is_the_one_released() -> 
 
 def test_items_of_a_loop_are_told_one_by_one_and_the_whole_is_left_out() -> None:
     made = ledger(
-        event(SLOT, taken(1, "a"), {"holder": "a"}),
-        event(SLOT, taken(2, "b"), {"holder": "b"}),
-        event(SLOT, {"results": [taken(1, "a"), taken(2, "b")]}),
+        event(SLOT, acquired(1, "a"), {"holder": "a"}),
+        event(SLOT, acquired(2, "b"), {"holder": "b"}),
+        event(SLOT, {"results": [acquired(1, "a"), acquired(2, "b")]}),
     )
     assert [row[1] for row in cells(made)] == ["h1 (a)", "h1 (b)"]
     assert not made.may_have_more()
@@ -145,13 +145,13 @@ def test_slots_inside_the_tasks_of_a_governed_one() -> None:
 
 
 def test_a_slot_with_an_explicit_run_id_is_left_to_whom_it_was_meant_for() -> None:
-    made = ledger(event(SLOT, taken(3, run_id="workflow 1"), {"run_id": "workflow 1"}))
+    made = ledger(event(SLOT, acquired(3, run_id="workflow 1"), {"run_id": "workflow 1"}))
     assert made.leftovers() == []
     assert cells(made)[0][4] == "still held"
     assert not made.is_untold("up", entry(9, "workflow 1//h2"))
 
 
-def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
+def test_a_task_that_was_interrupted_may_have_acquired_a_slot() -> None:
     made = ledger()
     made.begin("h1", "id", SLOT)
     made.begin("h1", "other id", "ansible.builtin.ping")
@@ -164,8 +164,8 @@ def test_a_task_that_was_interrupted_may_have_taken_a_slot() -> None:
 
 
 def test_the_run_may_have_a_second_name() -> None:
-    """Of a job of AWX, whose number plays tell, or a task that has acquired a slot."""
-    made = ledger(event(SLOT, taken(3, run_id="awx-7@ctl1")))
+    """It is learned from the number of an AWX job, or from a task that has acquired a slot."""
+    made = ledger(event(SLOT, acquired(3, run_id="awx-7@ctl1")))
     assert made.is_untold("up", entry(1, "awx-7@ctl1/h2/h2"))
     assert made.is_untold("up", entry(1))
     assert not made.is_untold("up", entry(1, "awx-8@ctl1/h2/h2"))
@@ -195,22 +195,22 @@ def test_a_job_in_the_background_is_told_of_when_it_is_collected() -> None:
     assert made.may_have_more()
     made.record(event(JOBS[0], {"ansible_job_id": "j1", "finished": 0}))
     assert made.rows == []
-    made.record(event(JOBS[0], taken(5, ansible_job_id="j1", finished=1), host="h2"))
+    made.record(event(JOBS[0], acquired(5, ansible_job_id="j1", finished=1), host="h2"))
     assert [(row.seq, row.host) for row in made.leftovers()] == [(5, "h1")]
     assert not made.may_have_more()
 
 
 def test_a_place_is_noted_once_with_what_leads_there_and_nothing_else() -> None:
     args = {"governor": "up", "servers": ["nats://a:4222"], "user": "u", "wait_timeout": "1m"}
-    first, second = event(SLOT, taken(1), args), event(SLOT, taken(2), args)
+    first, second = event(SLOT, acquired(1), args), event(SLOT, acquired(2), args)
     assert Address.of(first) == Address("up", {"servers": ["nats://a:4222"], "user": "u"}, {})
     assert len(ledger(first, second).addresses) == 1
-    assert len(ledger(first, event(SLOT, taken(2), {**args, "user": "v"})).addresses) == 2
+    assert len(ledger(first, event(SLOT, acquired(2), {**args, "user": "v"})).addresses) == 2
 
 
 def test_the_table_is_aligned() -> None:
     made = ledger(
-        event(SLOT, taken(3)), release(3, 2.5), event(SLOT, {"acquired": False, "waited": 61.0}, host="host 22")
+        event(SLOT, acquired(3)), release(3, 2.5), event(SLOT, {"acquired": False, "waited": 61.0}, host="host 22")
     )
     assert made.table() == [
         "GOVERNOR  HOST     TASK    WAITED  HELD",

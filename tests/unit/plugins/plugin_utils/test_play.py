@@ -30,13 +30,13 @@ print(play.run_id({}))
 
 
 def in_another_process() -> str:
-    """The run id there; the file alone, so that it does not matter how this process finds the collection."""
+    """Return the run id that another Python process finds, given the file alone."""
     told = subprocess.run([sys.executable, "-c", ELSEWHERE, play.__file__], check=True, capture_output=True, text=True)
     return told.stdout.strip()
 
 
 def in_a_forked_worker() -> str:
-    """As ansible-core makes its workers."""
+    """Return the run id that a fork finds, as the workers of ansible-core are forks."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -50,7 +50,7 @@ def in_a_forked_worker() -> str:
 
 
 def awx_run(monkeypatch: pytest.MonkeyPatch, host: Optional[str], job: Any = 4711) -> str:
-    """The run id of a job of the AWX that calls itself so."""
+    """Return the run id of a job of the AWX whose address this is."""
     monkeypatch.delenv("AWX_HOST", raising=False)
     if host is not None:
         monkeypatch.setenv("AWX_HOST", host)
@@ -71,7 +71,7 @@ def test_two_controllers_that_count_their_jobs_alike_are_two_owners(monkeypatch:
     "host", [None, "", "https://towerhost", "https://platformhost", "one", "https://[x", "http:///a"]
 )
 def test_a_controller_that_has_no_name_is_this_machine(monkeypatch: pytest.MonkeyPatch, host: Optional[str]) -> None:
-    """Also where it has the one that AWX gives itself until somebody tells it better."""
+    """So it is too where it has the name that AWX has for itself until its address is configured."""
     assert awx_run(monkeypatch, host) == f"awx-4711@{socket.gethostname()}"
 
 
@@ -119,14 +119,14 @@ def test_whose_a_slot_is(task: dict[str, Any], given: Any, expected: tuple[str, 
 
 
 def facts(left: int = 2, **task: Any) -> dict[str, Any]:
-    """Of a play of nine hosts in batches of three, or of three without ``serial``; so many are ``left`` of a batch."""
+    """Return the facts of a play of nine hosts in batches of three, or of three without ``serial``; ``left`` are left."""
     everybody = [f"h{number}" for number in range(9 if task.get("serial") else 3)]
     variables = {"ansible_play_hosts_all": everybody, "ansible_play_batch": everybody[:left], "ansible_forks": 5}
     return play_facts(a_task(**task), variables)
 
 
 def restricted(batch: Any) -> Any:
-    """What a task's variable manager is in a worker: its inventory is restricted to the batch."""
+    """A variable manager as a worker has it: its inventory is restricted to the batch."""
     manager = SimpleNamespace(_inventory=SimpleNamespace(get_hosts=lambda: batch))
     return lambda: manager
 
@@ -166,6 +166,6 @@ def test_a_batch_that_another_ansible_core_does_not_tell(manager: Any) -> None:
 
 def test_facts_are_plain_values_that_can_be_sent_to_a_module() -> None:
     class Tagged(str):
-        """As newer versions of ansible-core mark their strings."""
+        """A string as newer versions of ansible-core mark it."""
 
     assert [type(value) for value in facts(strategy=Tagged("free"), throttle=True).values()] == [str, int, int, int]

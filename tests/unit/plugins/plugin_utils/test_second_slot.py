@@ -34,7 +34,7 @@ MINE = Owner("ctl-1", "web01", "anybody")
 
 
 class CountingStack(FakeStack):
-    """How often its entries were read; ``fails`` instead, where that is set."""
+    """A stack that counts how often its entries are read, or raises ``fails`` instead."""
 
     def __init__(self, state: State, *entries: Entry, fails: Optional[GovernorError] = None) -> None:
         super().__init__(1, state=state, entries=entries)
@@ -48,8 +48,8 @@ class CountingStack(FakeStack):
         return await super().entries(most)
 
 
-def enters(stack: CountingStack) -> bool:
-    """Whether a governed task of host web01 in run ctl-1 acquires a slot. Raises what ends it."""
+def acquires(stack: CountingStack) -> bool:
+    """Tell whether a governed task of host web01 in run ctl-1 acquires a slot. Raises what ends it."""
 
     async def campaign() -> bool:
         made = governor(FakeTime(), stack)
@@ -71,7 +71,7 @@ def owned(owner: Optional[str]) -> Entry:
 def test_a_slot_of_the_same_run_and_host(owner: str, whose: str) -> None:
     stack = CountingStack(a_state(1), an_entry(3, "db01", age=9), owned(owner))
     with pytest.raises(HeldAlready) as caught:
-        enters(stack)
+        acquires(stack)
     assert str(caught.value) == (
         f"Slot 7 of governor 'g' is held already by {whose}, for 2m10s. This task would wait for it where all slots "
         "are taken, and count twice where not: release it before (governor_slot with state: released), or do without "
@@ -82,26 +82,26 @@ def test_a_slot_of_the_same_run_and_host(owner: str, whose: str) -> None:
 
 @pytest.mark.parametrize("owner", ["ctl-1/web02/deploy", "ctl-2/web01/deploy", "ctl-2//deploy", "ctl-1/web01", None])
 def test_the_slots_of_others(owner: Optional[str]) -> None:
-    assert enters(CountingStack(a_state(1), owned(owner)))
+    assert acquires(CountingStack(a_state(1), owned(owner)))
 
 
 def test_where_there_are_no_entries_none_are_read() -> None:
     stack = CountingStack(a_state(0))
-    assert enters(stack)
+    assert acquires(stack)
     assert stack.reads == 0
 
 
 def test_an_emptiness_that_a_cut_off_leader_tells_is_not_believed() -> None:
     with pytest.raises(HeldAlready):
-        enters(CountingStack(replace(a_state(0), in_touch=False), owned(str(MINE))))
+        acquires(CountingStack(replace(a_state(0), in_touch=False), owned(str(MINE))))
 
 
 def test_who_may_not_read_the_entries_is_none_the_worse_off() -> None:
-    assert enters(CountingStack(a_state(1), fails=PermissionRefused("no")))
+    assert acquires(CountingStack(a_state(1), fails=PermissionRefused("no")))
 
 
 def test_a_server_that_does_not_answer() -> None:
     stack = CountingStack(a_state(1), fails=NoVerdict("No answer."))
     with pytest.raises(WaitTimeout, match=r"\(0 attempts, No answer\)\.$"):
-        enters(stack)
+        acquires(stack)
     assert stack.entered == []

@@ -18,7 +18,7 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils.summary import 
 Does = Callable[..., Result]
 
 FACTS, SET_FACT = 1, 3
-"""As ansible-core has them since 2.21."""
+"""The layers of variables that ansible-core has since 2.21."""
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _actions_set_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Step:
-    """In the place of a wrapped action: ``does`` is called with the variables and what registers some."""
+    """A wrapped action that calls ``does`` with the variables, and with what registers some."""
 
     def __init__(self, name: str, does: Does, action: str = "some.collection.action") -> None:
         self.name = name
