@@ -42,7 +42,7 @@ async def test_wait_for_around_a_start_whose_ack_is_lost(server: NatsServer, nam
         manager = await Manager.create(name, direct, limit=1, max_age=60)
         lost = proxy.catch(ENTERED, 2)
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(Governor(name, JetStream(nc, timeout=0.5)).start("web01"), 0.1)
+            await asyncio.wait_for(Governor(name, JetStream(nc, timeout=0.5)).start("web01"), 0.3)
         assert lost.count == 2
         assert await manager.entries() == []
         # And the slot can be had.

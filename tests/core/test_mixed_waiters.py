@@ -20,7 +20,7 @@ from ansible_collections.jetstream.governor.tests.support.history import Interva
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 from ansible_collections.jetstream.governor.tests.support.workers import work
 
-LIMIT, WORKERS, ROUNDS, HOLD = 3, 8, 3, 0.05
+LIMIT, WORKERS, ROUNDS, HOLD = 3, 8, 5, 0.05
 INTERVAL = 0.25
 """Seconds between the tries of Choria's library, which is also what polls here."""
 
