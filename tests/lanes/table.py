@@ -56,9 +56,9 @@ def faults_lane(python: Path) -> Lane:
     steps = [
         make_venv(TESTS, python, TEST),
         *(install_server(version) for version in ("newest", *OLDER_SERVERS.values())),
-        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS),
+        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS, at_once=4),
         *(
-            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers")
+            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers", at_once=4)
             for version in OLDER_SERVERS.values()
         ),
     ]
