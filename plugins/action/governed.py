@@ -22,7 +22,7 @@ from ..module_utils.campaign_options import campaign_options, parse_campaign
 from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
-from ..module_utils.governors import TO_COME
+from ..module_utils.governors import MAY_COME_LATER
 from ..module_utils.settings import Settings, redact, resolve
 from ..plugin_utils.hold import Hold, HoldRequest
 from ..plugin_utils.interruption import Interruptions
@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
             # It is returned too, since ansible-core up to 2.18 shows what is raised as a fault, with a traceback.
             return {"failed": True, "changed": False, "msg": exc.message}
         work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
-        return self._foretold(hold, work) if self._task.check_mode else self._governed(hold, work, options)
+        return self._predicted(hold, work) if self._task.check_mode else self._governed(hold, work, options)
 
     def _options(self) -> dict[str, Any]:
         if self._task.async_val:
@@ -127,13 +127,13 @@ class ActionModule(ActionBase):
                 return _failure(exc, slot)
             return WorkUnderSlot(hold, options, interruptions).run(work)
 
-    def _foretold(self, hold: Hold, work: Callable[[], Result]) -> Result:
+    def _predicted(self, hold: Hold, work: Callable[[], Result]) -> Result:
         """Work without a slot (check mode), and fail where a real run would fail before its wait."""
         slot = hold.facts()
         try:
             hold.look()
         except UnknownGovernor as exc:
-            display.warning(f"{redact(str(exc))} {TO_COME}")
+            display.warning(f"{redact(str(exc))} {MAY_COME_LATER}")
         except GovernorError as exc:
             return _failure(exc, slot)
         with _told_of(slot):

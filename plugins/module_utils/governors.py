@@ -18,13 +18,13 @@ from .core.jetstream import JetStream
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
 from .core.stack import Stack
-from .results import Result, entry_result, governor_result, governor_to_come
+from .results import Result, entry_result, governor_result, predicted_governor
 
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]
 
 # Check mode says this after the sentence that a governor is missing, and goes on as if all its slots were free.
-TO_COME = "In check mode this is no failure: an earlier task may be the one that creates it."
+MAY_COME_LATER = "In check mode this is no failure: an earlier task may be the one that creates it."
 
 
 async def load(name: str, js: JetStream) -> Manager:
@@ -35,14 +35,14 @@ async def load(name: str, js: JetStream) -> Manager:
         raise UnknownGovernor(f"{exc} {await _others(js)} governor_stream creates one.") from exc
 
 
-async def load_foretold(name: str, js: JetStream, check_mode: bool, warn: Warn) -> Manager | None:
+async def load_or_predict(name: str, js: JetStream, check_mode: bool, warn: Warn) -> Manager | None:
     """Load the governor; in check mode, warn of a missing one and return None, since an earlier task may create it."""
     try:
         return await load(name, js)
     except UnknownGovernor as exc:
         if not check_mode:
             raise
-        warn(f"{exc} {TO_COME}")
+        warn(f"{exc} {MAY_COME_LATER}")
         return None
 
 
@@ -56,7 +56,7 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
     if check_mode:
         current = await Manager.find(name, js, look_at_queue=True)
         if current is None and desired.lacking:
-            return await _change_of_one_to_come(js, name, desired, warn)
+            return await _predicted_change(js, name, desired, warn)
         before, after, changes = plan_change(name, current.config if current else None, desired, js.location)
         state, stream = (current.state, current.state.stream) if current else (None, {})
         check_change(state, after, js.server_version, js.server, force)
@@ -64,28 +64,28 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
         reached = await Manager.reconcile(name, js, desired, force)
         before, after, changes = reached.before, reached.config, reached.changes
         state, stream = reached.state, reached.state.stream
-    dangers = hazards(after, stream, js.server_version)
-    for danger in dangers:
-        warn(danger)
+    found = hazards(after, stream, js.server_version)
+    for hazard in found:
+        warn(hazard)
     return {
         "changed": bool(changes),
-        "governor": governor_result(after, state, dangers),
+        "governor": governor_result(after, state, found),
         "changes": [change._asdict() for change in changes],
         "diff": _diff(before, after),
     }
 
 
-async def _change_of_one_to_come(js: JetStream, name: str, desired: Desired, warn: Warn) -> Result:
+async def _predicted_change(js: JetStream, name: str, desired: Desired, warn: Warn) -> Result:
     """Tell in check mode what would change in a governor that an earlier task may create.
 
     Its other settings are not known here.
     """
     desired.check()
-    await load_foretold(name, js, check_mode=True, warn=warn)
+    await load_or_predict(name, js, check_mode=True, warn=warn)
     given = desired.given()
     return {
         "changed": bool(given),
-        "governor": governor_to_come(name, desired),
+        "governor": predicted_governor(name, desired),
         "changes": [Change(option, None, value)._asdict() for option, value in given.items()],
         "diff": {"before": {}, "after": given},
     }
@@ -113,11 +113,11 @@ async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
 
 async def reset(js: JetStream, params: Params, check_mode: bool, warn: Warn) -> Result:
     """Remove all entries of the governor; in check mode, count them. Raises UnknownGovernor, except in check mode."""
-    manager = await load_foretold(params["name"], js, check_mode, warn)
+    manager = await load_or_predict(params["name"], js, check_mode, warn)
     if manager is None:
         return {
             "changed": False,
-            "governor": governor_to_come(params["name"], Desired()),
+            "governor": predicted_governor(params["name"], Desired()),
             "changes": [],
             "removed": 0,
             "diff": {"before": {"active": 0}, "after": {"active": 0}},
@@ -175,8 +175,8 @@ async def _queue(manager: Manager) -> Result:
         return {"queue": "unreadable", "waiting": None}
     if state is not None:
         return {"queue": "ready", "waiting": state.waiting}
-    # It was listed a moment ago, and nobody can wait in it.
-    return {"queue": "broken" if manager.queue_condition == "ready" else "absent", "waiting": None}
+    # Its stream may be there without the consumer: nobody can wait in it then.
+    return {"queue": "broken" if await manager.queue.exists() else "absent", "waiting": None}
 
 
 def _desired(params: Params) -> Desired:

@@ -39,18 +39,18 @@ class Play:
 
 
 @dataclass(frozen=True)
-class Danger:
+class Deadlock:
     """A deadlock that a play risks, described by ``sentence``.
 
-    ``certain``: the play deadlocks by itself. Otherwise only together with other runs on the same governor.
+    ``alone``: the play can deadlock without any other run. Otherwise only together with other runs on the governor.
     """
 
-    certain: bool
+    alone: bool
     sentence: str
 
 
-def danger(play: Play, limit: int) -> Danger | None:
-    """Return the danger that the play is in under a governor of that limit.
+def deadlock(play: Play, limit: int) -> Deadlock | None:
+    """Return how the play can deadlock under a governor of that limit.
 
     None where the play is safe, or where nothing is known here of its strategy.
     """
@@ -71,14 +71,14 @@ def _family(strategy: str) -> str:
     return "free" if name == "free" or name.endswith("_free") else ""
 
 
-def _linear(play: Play, limit: int) -> Danger:
+def _linear(play: Play, limit: int) -> Deadlock:
     if play.batch > limit:
-        return Danger(
+        return Deadlock(
             True,
             f"This play would never end: strategy {play.strategy} runs this task on all {play.batch} hosts of the "
             f"batch before any of them goes on to release its slot, and the limit is {limit}.",
         )
-    return Danger(
+    return Deadlock(
         False,
         f"This play can deadlock with another run on the same governor: each could hold some of the {limit} slots and "
         f"wait for more, since strategy {play.strategy} lets no host go on to release its slot before all "
@@ -86,7 +86,7 @@ def _linear(play: Play, limit: int) -> Danger:
     )
 
 
-def _free(play: Play, limit: int, family: str) -> Danger | None:
+def _free(play: Play, limit: int, family: str) -> Deadlock | None:
     # host_pinned lets a host that has begun keep its fork; only a throttle below the number of forks can block it.
     forks = play.forks if family == "free" else play.batch
     at_once, bound = forks, f"{play.forks} forks"
@@ -95,13 +95,13 @@ def _free(play: Play, limit: int, family: str) -> Danger | None:
     if at_once >= play.batch:
         return None
     if at_once <= play.batch - limit:
-        return Danger(
+        return Deadlock(
             True,
             f"This play can deadlock: with {bound}, strategy {play.strategy}, {play.batch} hosts and a limit of "
             f"{limit}, hosts that wait can keep those with a slot from going on to release it; it takes more than "
             f"{play.batch - limit}.",
         )
-    return Danger(
+    return Deadlock(
         False,
         f"This play can deadlock with another run on the same governor: while that one holds the slots, {bound} can "
         f"all be taken by hosts that wait, of {play.batch} hosts.",

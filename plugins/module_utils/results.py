@@ -46,7 +46,7 @@ def governor_result(config: GovernorConfig, state: State | None, hazards: list[s
     return {**asdict(config), **_as_of(state, config.name, config.limit), "hazards": hazards}
 
 
-def governor_to_come(name: str, desired: Desired) -> Result:
+def predicted_governor(name: str, desired: Desired) -> Result:
     """Return what check mode tells of a governor that does not exist yet, and that an earlier task may create.
 
     It has the keys of any other governor. What is not known is None, and "unknown" for the queue.

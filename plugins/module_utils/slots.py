@@ -19,8 +19,8 @@ from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import whose
 from .core.stack import only_if
 from .core.state import State
-from .governors import load_foretold
-from .guard import REFUSED, WAYS_OUT, Play, danger
+from .governors import load_or_predict
+from .guard import REFUSED, WAYS_OUT, Play, deadlock
 from .results import NO_WAIT, Result, ended_result, owner_result, slot_result, wait_result
 
 # How many holders a warning names, those who have held their slots for longest.
@@ -70,10 +70,12 @@ class Wanted:
         return ", ".join([whose(self.run_id, self.host), *parts] if self.run_id is not None else parts)
 
 
-async def carry_out(state: Callable[[JetStream, SlotRequest], Awaitable[Result]], module: Any, js: JetStream) -> Result:
-    """Call ``state``, which is ``acquire``, ``release`` or ``evict``, with the request that the task's parameters make.
+async def carry_out(
+    action: Callable[[JetStream, SlotRequest], Awaitable[Result]], module: Any, js: JetStream
+) -> Result:
+    """Call ``action``, which is ``acquire``, ``release`` or ``evict``, with the request in the task's parameters.
 
-    Raises InvalidValue for parameters that are wrong whatever the server says, and what ``state`` raises.
+    Raises InvalidValue for parameters that are wrong whatever the server says, and what ``action`` raises.
     """
     params = module.params
     seq, play = params["seq"], dict(params["play"] or {})
@@ -89,7 +91,7 @@ async def carry_out(state: Callable[[JetStream, SlotRequest], Awaitable[Result]]
         check_mode=module.check_mode,
         warn=module.warn,
     )
-    return await state(js, request)
+    return await action(js, request)
 
 
 async def acquire(js: JetStream, request: SlotRequest) -> Result:
@@ -99,7 +101,7 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     request goes on without a slot.
     """
     campaign = request.campaign
-    manager = await load_foretold(campaign.governor, js, request.check_mode, request.warn)
+    manager = await load_or_predict(campaign.governor, js, request.check_mode, request.warn)
     if manager is None:
         return _acquired(campaign, None, None, changed=True)
     owner = campaign.owner
@@ -156,7 +158,7 @@ async def _end_slots(
     """
     js = replace(js, patience=FINISH_PATIENCE)
     governor = request.campaign.governor
-    manager = await load_foretold(governor, js, request.check_mode, request.warn)
+    manager = await load_or_predict(governor, js, request.check_mode, request.warn)
     if manager is None:
         nothing: Result = {"entries": []}
         unchanged = {"changed": False, "diff": {"before": nothing, "after": nothing}}
@@ -211,10 +213,10 @@ def _guard(request: SlotRequest, limit: int) -> None:
     # Who tries only once does not wait, and cannot deadlock.
     if request.guard == "off" or request.play is None or request.campaign.wait_timeout == 0:
         return
-    found = danger(request.play, limit)
+    found = deadlock(request.play, limit)
     if found is None:
         return
-    if found.certain and request.guard == "fail":
+    if found.alone and request.guard == "fail":
         request.warn(REFUSED)
         raise WouldDeadlock(found.sentence, acquired=False)
     request.warn(f"{found.sentence} {WAYS_OUT}")

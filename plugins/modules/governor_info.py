@@ -125,8 +125,9 @@ governors:
       description:
         - The condition of its queue, in which JetStream queues those who wait. It is V(ready), V(absent), V(broken) or
           V(unreadable).
-        - M(jetstream.governor.governor_stream) mends a broken queue whenever it is run for the governor. A queue is
-          unreadable where the NATS user may not read it, or it did not answer.
+        - In a broken queue nobody can wait; M(jetstream.governor.governor_stream) mends it whenever it is run for the
+          governor. A queue is unreadable where the NATS user may not read it, or it did not answer.
+        - When all governors are listed, the queues of those that are full are looked at.
       type: str
       sample: ready
     waiting:

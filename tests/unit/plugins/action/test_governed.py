@@ -109,7 +109,7 @@ def test_in_check_mode_a_governor_may_be_still_to_come(monkeypatch: pytest.Monke
     warnings: list[str] = []
     monkeypatch.setattr(governed.display, "warning", warnings.append)
     hold = cast(Hold, HoldThatRaises(UnknownGovernor("There is no governor 'g'.")))
-    result = an_action()._foretold(hold, lambda: {"changed": True})
+    result = an_action()._predicted(hold, lambda: {"changed": True})
     assert result == {"changed": True, "slot": hold.facts()}
     assert warnings == [
         "There is no governor 'g'. In check mode this is no failure: an earlier task may be the one that creates it."
@@ -118,7 +118,7 @@ def test_in_check_mode_a_governor_may_be_still_to_come(monkeypatch: pytest.Monke
 
 def test_in_check_mode_what_makes_a_real_run_fail_does_so_too() -> None:
     hold = cast(Hold, HoldThatRaises(NoVerdict("Could not connect.")))
-    result = an_action()._foretold(hold, never)
+    result = an_action()._predicted(hold, never)
     assert result == {"failed": True, "changed": False, "msg": "Could not connect.", "slot": hold.facts()}
 
 

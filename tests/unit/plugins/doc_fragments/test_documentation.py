@@ -211,7 +211,7 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
     async def load(*_what: Any) -> Any:
         return SimpleNamespace(state=a_state(active=1), stack=Stack("g", cast(Any, None)))
 
-    monkeypatch.setattr(slots, "load_foretold", load)
+    monkeypatch.setattr(slots, "load_or_predict", load)
     monkeypatch.setattr(Stack, "find", find)
     asked = parse_campaign(DEFAULTS, "r", "web01")
     request = SimpleNamespace(campaign=asked, check_mode=False, warn=pytest.fail)

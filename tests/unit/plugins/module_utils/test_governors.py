@@ -44,13 +44,16 @@ def params(**given: Any) -> dict[str, Any]:
     return {"name": "g", "force": False, **NOTHING, **given}
 
 
-def a_queue(waiting: Optional[int] = 0) -> Queue:
-    """Return a queue in which so many wait; None: one that is not there."""
+def a_queue(waiting: Optional[int] = 0, stream: bool = False) -> Queue:
+    """Return a queue in which so many wait; None: nobody can, and its ``stream`` is there alone or not at all."""
 
     async def state() -> Optional[QueueState]:
         return None if waiting is None else QueueState(waiting, delivered=0)
 
-    return cast(Queue, SimpleNamespace(state=state))
+    async def exists() -> bool:
+        return stream
+
+    return cast(Queue, SimpleNamespace(state=state, exists=exists))
 
 
 def left_over(monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
@@ -307,26 +310,27 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("queue_condition", "active", "waiting", "told"),
+    ("queue_condition", "active", "queue", "told"),
     [
-        ("ready", 2, 7, {"queue": "ready", "waiting": 7}),
-        ("ready", 1, 7, {"queue": "ready", "waiting": 0}),
-        ("unknown", 1, 7, {"queue": "ready", "waiting": 7}),
-        ("unknown", 2, None, {"queue": "absent", "waiting": None}),
-        ("absent", 2, 7, {"queue": "absent", "waiting": None}),
-        ("ready", 2, None, {"queue": "broken", "waiting": None}),
+        ("ready", 2, a_queue(7), {"queue": "ready", "waiting": 7}),
+        ("ready", 1, a_queue(7), {"queue": "ready", "waiting": 0}),
+        ("unknown", 1, a_queue(7), {"queue": "ready", "waiting": 7}),
+        ("unknown", 2, a_queue(None), {"queue": "absent", "waiting": None}),
+        ("unknown", 1, a_queue(None, stream=True), {"queue": "broken", "waiting": None}),
+        ("absent", 2, a_queue(7), {"queue": "absent", "waiting": None}),
+        ("ready", 2, a_queue(None, stream=True), {"queue": "broken", "waiting": None}),
     ],
 )
 def test_how_many_wait(
     monkeypatch: pytest.MonkeyPatch,
     queue_condition: QueueCondition,
     active: int,
-    waiting: Optional[int],
+    queue: Queue,
     told: dict[str, Any],
 ) -> None:
     """The list tells which have a queue; it is asked where nobody has looked, and where the governor is full."""
     manager = a_manager(active=active)
-    manager.queue_condition, manager.queue = queue_condition, a_queue(waiting)
+    manager.queue_condition, manager.queue = queue_condition, queue
     existing(monkeypatch, manager)
     [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
     assert {key: described[key] for key in told} == told

@@ -9,14 +9,20 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.guard import REFUSED, WAYS_OUT, Danger, Play, danger
+from ansible_collections.jetstream.governor.plugins.module_utils.guard import (
+    REFUSED,
+    WAYS_OUT,
+    Deadlock,
+    Play,
+    deadlock,
+)
 
 CERTAIN, POSSIBLE, SAFE = True, False, None
 
 
 def verdict(strategy: str, forks: int, limit: int, throttle: int = 0, batch: int = 6) -> Optional[bool]:
-    found = danger(Play(strategy, batch, forks, throttle), limit)
-    return None if found is None else found.certain
+    found = deadlock(Play(strategy, batch, forks, throttle), limit)
+    return None if found is None else found.alone
 
 
 @pytest.mark.parametrize(
@@ -112,8 +118,8 @@ def test_as_many_slots_as_hosts_are_no_help_against_other_runs() -> None:
 
 
 def sentence(strategy: str, forks: int, limit: int, throttle: int = 0, batch: int = 6) -> str:
-    found = danger(Play(strategy, batch, forks, throttle), limit)
-    assert isinstance(found, Danger)
+    found = deadlock(Play(strategy, batch, forks, throttle), limit)
+    assert isinstance(found, Deadlock)
     return found.sentence
 
 

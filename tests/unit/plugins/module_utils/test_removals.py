@@ -75,7 +75,7 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
             manager.stack = Stack("g", cast(Any, None))
             return manager
 
-        monkeypatch.setattr(slots, "load_foretold", load)
+        monkeypatch.setattr(slots, "load_or_predict", load)
         monkeypatch.setattr(Stack, "entry", entry)
         monkeypatch.setattr(Stack, "entries", all_entries)
         monkeypatch.setattr(Stack, "delete", remove_one)

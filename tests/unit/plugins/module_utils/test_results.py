@@ -19,7 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.results import 
     entry_result,
     governed_result,
     governor_result,
-    governor_to_come,
+    predicted_governor,
     slot_result,
 )
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state, an_entry
@@ -62,7 +62,7 @@ def test_a_governor_that_would_be_created() -> None:
 
 def test_a_governor_that_an_earlier_task_would_create() -> None:
     """With the keys of any other; what nobody has said of it is not known."""
-    assert governor_to_come("g", Desired(limit=2, description="For databases")) == {
+    assert predicted_governor("g", Desired(limit=2, description="For databases")) == {
         **dict.fromkeys(GOVERNOR),
         "name": "g",
         "queue": "unknown",

@@ -100,7 +100,7 @@ def acquired(monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: En
         stack = Stack("g", cast(Any, None))
         return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2), stack=stack)
 
-    monkeypatch.setattr(slots, "load_foretold", load)
+    monkeypatch.setattr(slots, "load_or_predict", load)
     monkeypatch.setattr(Stack, "find", find)
     return asyncio.run(acquire(UNREACHABLE, request))
 

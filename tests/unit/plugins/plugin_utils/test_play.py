@@ -119,7 +119,7 @@ def test_whose_a_slot_is(task: dict[str, Any], given: Any, expected: tuple[str, 
 
 
 def facts(left: int = 2, **task: Any) -> dict[str, Any]:
-    """Return the facts of a play of nine hosts in batches of three, or of three without ``serial``; ``left`` are left."""
+    """Return the facts of a play of nine hosts in batches of three, or of three hosts; ``left`` of a batch are left."""
     everybody = [f"h{number}" for number in range(9 if task.get("serial") else 3)]
     variables = {"ansible_play_hosts_all": everybody, "ansible_play_batch": everybody[:left], "ansible_forks": 5}
     return play_facts(a_task(**task), variables)
