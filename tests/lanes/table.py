@@ -56,13 +56,13 @@ def faults_lane(python: Path) -> Lane:
     steps = [
         make_venv(TESTS, python, TEST),
         *(install_server(version) for version in ("newest", *OLDER_SERVERS.values())),
-        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS, at_once=4),
+        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS, at_once=3),
         *(
-            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers", at_once=4)
+            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers", at_once=3)
             for version in OLDER_SERVERS.values()
         ),
     ]
-    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=320)
+    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=150)
 
 
 def soak_lane(python: Path) -> Lane:
