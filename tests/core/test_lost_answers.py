@@ -117,7 +117,7 @@ async def test_when_patience_ends_the_doubt_is_told(server: NatsServer, name: st
             await Governor(name, js).start("web01", timeout=0)
         assert str(caught.value).startswith(f"Could not acquire a slot of governor '{name}': no answer within 0.2 s")
         assert str(caught.value).endswith(
-            f" It is unknown whether 'web01' has entered governor '{name}': an entry is taken back when a server "
+            f" It is unknown whether 'web01' has entered governor '{name}': an entry is withdrawn when a server "
             "answers while this process is still there; else max_age ends it."
         )
         assert caught.value.facts["attempts"] >= 2

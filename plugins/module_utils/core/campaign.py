@@ -142,6 +142,9 @@ class _Campaign:
             seq = None if await self._gives_way(state) else await tries.start(self._deadline)
             if seq is None:
                 seq = await self._wait(tries)
+            facts = self._facts(tries.tries)
+            if seq is None:
+                seq = await self._last_look(tries)
         except NotSent as exc:
             self._withdraw_later(tries)
             raise self._timed_out(self._facts(tries.tries), str(exc)) from exc
@@ -149,7 +152,7 @@ class _Campaign:
             self._withdraw_later(tries)
             raise NoVerdict(
                 f"{exc} It is unknown whether '{self._holder}' has entered governor '{self._governor.name}': an entry "
-                "is taken back when a server answers while this process is still there; else max_age ends it.",
+                "is withdrawn when a server answers while this process is still there; else max_age ends it.",
                 **self._facts(tries.tries),
             ) from exc
         except GovernorError:
@@ -158,9 +161,6 @@ class _Campaign:
             # Cancelled, or ended by an exception that a signal has raised, as Ansible's task timeout does.
             await run_to_completion(self._withdraw(tries, self._js.patience))
             raise
-        facts = self._facts(tries.tries)
-        if seq is None:
-            seq = await self._last_look(tries)
         if seq is None:
             raise await self._in_vain(facts)
         return self._slot(tries, seq, facts)

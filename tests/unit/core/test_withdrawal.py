@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorFull, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal
+from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
     FakeTime,
@@ -115,6 +116,29 @@ def test_a_cancelled_waiter_takes_back_what_was_stored_though_it_was_refused() -
         starting = asyncio.ensure_future(governor(time, stack).start("web01"))
         await time.asleep.wait()
         stack.now = a_state(2, leader="n1", replicas=3)
+        stack.holding = [replace(an_entry(7, "web01", 0), token=stack.tokens[0])]
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert stack.removed == [7]
+
+    asyncio.run(main())
+
+
+def test_a_waiter_that_is_cancelled_in_its_last_look_takes_back_what_was_stored_though_it_was_refused() -> None:
+    async def main() -> None:
+        looks = asyncio.Event()
+        stack = FakeStack(None, state=a_state(2, leader="n0", replicas=3))
+
+        async def trusted_state() -> State:
+            if not looks.is_set():
+                looks.set()
+                await asyncio.Event().wait()
+            return a_state(2, leader="n1", replicas=3)
+
+        stack.trusted_state = trusted_state  # type: ignore[method-assign]
+        starting = asyncio.ensure_future(governor(FakeTime(), stack).start("web01", timeout=0))
+        await looks.wait()
         stack.holding = [replace(an_entry(7, "web01", 0), token=stack.tokens[0])]
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
