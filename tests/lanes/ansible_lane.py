@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pythons
 from common import copy_tree, in_venv, install_server, make_venv, path_with, pytest, script
 from places import HERE, copy_of, server_binary
@@ -12,6 +14,8 @@ from steps import Lane, Step
 
 OLD_TARGET = "3.9"
 """The oldest Python that a module has to run on; the collection's own code on the controller never does."""
+SANITY_OF_CORE = ("action-plugin-docs", "ansible-doc", "import", "runtime-metadata", "validate-modules")
+"""The sanity tests whose verdict depends on ansible-core. What the others find, they find under each alike."""
 
 
 def ansible_lane(
@@ -20,15 +24,16 @@ def ansible_lane(
     server: str,
     *,
     weight: int,
-    sanity: bool = False,
+    sanity: Literal["", "all", "of core"] = "",
     without: tuple[str, ...] = (),
     interrupted: bool = False,
     old_target: tuple[str, ...] = (),
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
-    ``weight``: about how many seconds it takes. ``without``: integration targets to leave out. ``interrupted``: run and
-    interrupt real playbooks too. ``old_target``: integration targets to run with modules on the oldest Python too.
+    ``weight``: about how many seconds it takes. ``sanity``: which tests of it, "of core" being SANITY_OF_CORE on that
+    Python alone. ``without``: integration targets to leave out. ``interrupted``: run and interrupt real playbooks too.
+    ``old_target``: integration targets whose modules run on the oldest Python, where there is one.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
     python = pythons.find(*versions)
@@ -52,16 +57,20 @@ def ansible_lane(
             setup=True,
         ),
     ]
-    if sanity:
+    if sanity == "all":
         steps.append(test("sanity", 900, "sanity", "--local"))
+    elif sanity:
+        chosen = [word for name in SANITY_OF_CORE for word in ("--test", name)]
+        steps.append(test("sanity", 600, "sanity", "--local", "--python", short, *chosen))
     steps.append(test("units", 300, "units", "--local", "--python", short))
-    left_out = [word for target in without for word in ("--exclude", target)]
+    elsewhere = old_target if pythons.find(OLD_TARGET) else ()
+    left_out = [word for target in (*without, *elsewhere) for word in ("--exclude", target)]
     steps.append(test("integration", 1500, "integration", "--local", "--python", short, *left_out))
     if interrupted:
         steps.append(pytest("governed", name, "tests/governed", 900, server, at_once=2))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]
-        skip = "" if pythons.find(OLD_TARGET) else pythons.missing(OLD_TARGET)
+        skip = "" if elsewhere else pythons.missing(OLD_TARGET)
         steps.append(test(f"integration-on-{OLD_TARGET}", 900, *words, skip=skip))
     return Lane(name, about, steps, weight=weight)
