@@ -24,8 +24,8 @@ those modules has them run on the newest there."""
 NEWEST_ALONE = ("role_under_slot", "role_nats_server")
 """Integration targets that take long and stand on what all lines of ansible-core have passed."""
 AT_THE_ENDS = ("callback_slots", "governor_slot_guard", "playbooks", "role_governors", *NEWEST_ALONE)
-"""Those that the lines between the oldest and the newest go without. What is left they share, since ansible-core 2.19 and
-2.20 are alike; both run action_governed, which leans most on what is inside ansible-core."""
+"""Those that the lines between the oldest and the newest go without. What is left they share, since 2.19 and 2.20 are
+alike; both run action_governed, which leans most on what is inside ansible-core."""
 OF_MODULES = ("connection", "governor_info", "governor_slot", "governor_stream")
 """Those of what runs on targets and hardly meets the controller: 2.20 goes without them."""
 OF_THE_CONTROLLER = ("governed_matrix",)
