@@ -67,7 +67,7 @@ def ansible_lane(
     left_out = [word for target in (*without, *elsewhere) for word in ("--exclude", target)]
     steps.append(test("integration", 1500, "integration", "--local", "--python", short, *left_out))
     if interrupted:
-        steps.append(pytest("governed", name, "tests/governed", 900, server, at_once=2))
+        steps.append(pytest("governed", name, "tests/governed", 900, server))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]

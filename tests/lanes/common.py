@@ -48,20 +48,17 @@ def pytest(
     server: str = "newest",
     older: Mapping[str, str] | None = None,
     marked: str = "",
-    at_once: int = 1,
 ) -> Step:
     """Run a folder of tests in the checkout itself, which is seen as ansible_collections.jetstream.governor.
 
     ``older`` are the servers that the tests may start beside ``server``, such as {"2.10": "2.10.26"}. ``marked``: only
-    the tests with that mark. ``at_once``: in so many processes; for tests that start servers of their own, and mostly
-    wait.
+    the tests with that mark.
     """
     env = {**path_with(venv), "PYTHONPATH": str(TREE), "NATS_SERVER": str(server_binary(server))}
     for line, version in (older or {}).items():
         env[f"NATS_SERVER_{line.replace('.', '_')}"] = str(server_binary(version))
     selection = ["-m", marked] if marked else []
-    spread = ["-n", str(at_once)] if at_once > 1 else []
-    argv = [in_venv(venv, "python"), "-m", "pytest", folder, *selection, *spread]
+    argv = [in_venv(venv, "python"), "-m", "pytest", folder, *selection]
     return Step(name, argv, bound, env=env, pytest=True)
 
 

@@ -61,9 +61,9 @@ def faults_lane(python: Path) -> Lane:
     steps = [
         make_venv(TESTS, python, TEST),
         *(install_server(version) for version in ("newest", *OLDER_SERVERS.values())),
-        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS, at_once=3),
+        pytest("pytest-newest", TESTS, "tests/faults", 900, older=OLDER_SERVERS),
         *(
-            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers", at_once=3)
+            pytest(f"pytest-{version}", TESTS, "tests/faults", 400, version, marked="older_servers")
             for version in OLDER_SERVERS.values()
         ),
     ]

@@ -47,6 +47,9 @@ UNIQUE_FROM = 10**15
 _NOBODY = 0
 _BEARS_UNKNOWN_SEQUENCES = (2, 11)
 
+# An entry that another domain has stored is looked for so often in this one, with so many seconds in between.
+_LOOKS_FOR_A_TWIN, _BETWEEN_LOOKS = 10, 0.2
+
 # So many entries are read singly before it is worth asking for all the others at once.
 _FEW = 4
 
@@ -270,14 +273,18 @@ class Stack:
         return int(answer["purged"]) or state.active
 
     async def _stored_elsewhere(self, seq: int, token: str, domain: str, mine: str) -> None:
-        """Take back what another domain has stored, and perhaps this one as well. Raises SubjectTaken."""
+        """Withdraw what another domain has stored, and perhaps this one as well. Raises SubjectTaken."""
         twin = Stack(self.name, replace(self.js, domain=domain))
         left = ""
         try:
             await twin.delete(seq, self.with_token(token))
-            entry = await self.find(lambda each: each.token == token)
-            if entry is not None:
-                await self.delete(entry.seq, self.with_token(token))
+            # The other domain was nearer: here, the entry may still be on its way.
+            for _each in range(_LOOKS_FOR_A_TWIN):
+                entry = await self.find(lambda each: each.token == token)
+                if entry is not None:
+                    await self.delete(entry.seq, self.with_token(token))
+                    break
+                await self.js.timing.sleep(_BETWEEN_LOOKS)
         except GovernorError as exc:
             left = f" An entry was left behind: {exc}"
         raise SubjectTaken(
