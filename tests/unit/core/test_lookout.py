@@ -312,11 +312,8 @@ def test_the_place_moves_on_between_two_looks() -> None:
     looking = Looking()
     assert looking.lookout.position_in(QueueState(9, 100)) is None
     looking.look(waiting=7, delivered=100)
-    places = [
-        looking.lookout.position_in(QueueState(waiting, delivered))
-        for waiting, delivered in [(9, 100), (9, 102), (3, 102), (9, 120)]
-    ]
-    assert places == [7, 5, 3, 1]
+    states = [QueueState(9, 100), QueueState(9, 102), QueueState(3, 102), QueueState(9, 120)]
+    assert [looking.lookout.position_in(state) for state in states] == [7, 5, 3, 1]
     assert looking.lookout.position == 7
 
 
