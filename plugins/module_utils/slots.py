@@ -113,7 +113,7 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
         return _predicted(request, manager.state)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     try:
-        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout)
+        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=False)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()

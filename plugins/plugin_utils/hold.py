@@ -164,6 +164,7 @@ class Hold:
                     owner=self._owner,
                     timeout=campaign.wait_timeout,
                     admit=functools.partial(refuse_second, owner=self._owner) if request.one_only else None,
+                    lease=False,
                 )
             except UnknownGovernor:
                 # The sentence of this one names the governors that there are.
