@@ -316,6 +316,7 @@ class _Campaign:
         except GovernorError as exc:
             return self._timed_out(facts, f"and who holds the slots could not be read: {exc}")
         state = seen.state
+        self._js.in_background(self._look_for_dead(state))
         detail = f"{state.active} of {state.config.limit} slots held"
         if not facts["attempts"]:
             detail += ", and others in the queue called to the rest"
@@ -325,6 +326,12 @@ class _Campaign:
         return self._timed_out(
             {**facts, "active": state.active, "limit": state.config.limit, "holders": holders}, detail
         )
+
+    async def _look_for_dead(self, state: State) -> None:
+        """Have looked for dead holders, as those do who wait: the next try may find that they were absent before."""
+        from .reaper import Reaper
+
+        await Reaper(self._stack).look(state)
 
     def _timed_out(self, facts: Facts, detail: str) -> WaitTimeout:
         tries = facts["attempts"]
