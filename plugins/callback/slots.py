@@ -68,7 +68,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ..module_utils.settings import redact
+from ..module_utils.secrecy import redact
 from ..plugin_utils.ledger import Event, Ledger
 from ..plugin_utils.play import run_id
 

@@ -21,7 +21,8 @@ from ..module_utils.core.durations import format_duration
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, InvalidValue, UnknownGovernor
 from ..module_utils.core.stack import Stack, only_if
-from ..module_utils.settings import Settings, redact, resolve
+from ..module_utils.secrecy import redact
+from ..module_utils.settings import Settings, resolve
 from .ledger import Address, Ledger, Row
 from .libraries import require_here
 
