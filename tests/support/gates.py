@@ -44,8 +44,7 @@ class Gates:
     def server(self, name: str) -> NatsServer:
         if name not in self._running:
             config = self._configs()[name]
-            server = NatsServer(self.folder / name, config + '\nhttp: "127.0.0.1:-1"\n', jetstream=False)
-            self._running[name] = self._servers.enter_context(server)
+            self._running[name] = self._servers.enter_context(NatsServer(self.folder / name, config))
         return self._running[name]
 
     def url(self, name: str, scheme: str = "nats") -> str:

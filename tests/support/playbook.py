@@ -64,7 +64,10 @@ class Records:
 
 
 class Playbook:
-    """One ansible-playbook in a session of its own; with ``terminal`` in the foreground of a terminal of its own."""
+    """One ansible-playbook in a session of its own; with ``terminal`` in the foreground of a terminal of its own.
+
+    ``words`` are more arguments, ``environment`` more variables.
+    """
 
     def __init__(self, venv: Path, play: list[dict[str, Any]], hosts: list[str], folder: Path, **options: Any) -> None:
         self.mark = uuid.uuid4().hex
@@ -80,7 +83,7 @@ class Playbook:
         inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, connect)}}))
         self._output = folder / f"{self.mark}.out"
         self._words = [str(venv / "bin" / "ansible-playbook"), "-i", str(inventory), str(book)]
-        self._words += ["-f", str(options.get("forks", 10))]
+        self._words += ["-f", str(options.get("forks", 10)), *options.get("words", [])]
         self._environment = {
             **os.environ,
             _MARK: self.mark,
@@ -92,6 +95,7 @@ class Playbook:
             "ANSIBLE_FORCE_COLOR": "0",
             # A terminal shows each line at once; here it goes to a file.
             "PYTHONUNBUFFERED": "1",
+            **options.get("environment", {}),
         }
 
     def start(self) -> Playbook:
