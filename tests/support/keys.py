@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nkeys
+import nkeys  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -58,7 +58,7 @@ class Operator:
         self.account = Key(nkeys.PREFIX_BYTE_ACCOUNT)
         limits = dict.fromkeys(["subs", "data", "payload", "imports", "exports", "conn", "leaf"], -1)
         storage = dict.fromkeys(["mem_storage", "disk_storage", "streams", "consumer"], -1)
-        about = {"type": "account", "limits": {**limits, "wildcards": True}}
+        about: Json = {"type": "account", "limits": {**limits, "wildcards": True}}
         accounts = {
             system.public: operator.jwt(system, "SYS", about),
             self.account.public: operator.jwt(self.account, "A", {**about, "limits": {**about["limits"], **storage}}),

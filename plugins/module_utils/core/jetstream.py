@@ -103,7 +103,7 @@ class JetStream:
         if message is None:
             raise JetStreamUnavailable(
                 f"{what}: no JetStream answers at {self.location}. Start nats-server with JetStream enabled (-js), or "
-                "correct the domain."
+                f"correct the {'prefix' if self.api_prefix else 'domain'}."
             )
         return self._checked(message, what)
 
@@ -192,7 +192,9 @@ class JetStream:
 
     @property
     def location(self) -> str:
-        """Where the streams are, for messages: the server, and the domain when one was chosen."""
+        """Where the streams are, for messages: the server, and the domain or the prefix when one was chosen."""
+        if self.api_prefix:
+            return f"{self.server} below '{self.api_prefix}'"
         return f"{self.server} in domain '{self.domain}'" if self.domain else self.server
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None, what: str) -> Msg | None:
