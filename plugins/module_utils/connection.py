@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from .core.errors import NotSent
 from .core.jetstream import JetStream
 from .failures import why_not
-from .greeting import check_greetings
+from .greeting import Unfit, check_greetings
 from .logins import credentials, jwt_and_seed
 from .nodes import recall_nodes, remember_nodes
 from .settings import Settings
@@ -131,13 +131,16 @@ def _jwt(settings: Settings) -> dict[str, Any]:
 
 
 def _credentials(settings: Settings) -> str:
-    """Return what nats-py takes for a file of credentials. Raises OSError, which is a failed connection to nats-py."""
+    """Return what nats-py takes for a file of credentials. Raises Unfit, also for a file that was right before."""
     if settings.user_jwt and settings.user_seed:
         return credentials(settings.user_jwt, settings.user_seed)
-    with open(settings.creds or "", encoding="utf-8", errors="replace") as stream:
-        found = jwt_and_seed(stream.read())
+    try:
+        with open(settings.creds or "", encoding="utf-8") as stream:
+            found = jwt_and_seed(stream.read())
+    except (OSError, ValueError) as exc:
+        raise Unfit(f"the credentials cannot be read any more ({exc}).") from exc
     if found is None:
-        raise OSError(f"{settings.creds} holds no credentials any more")
+        raise Unfit(f"{settings.creds} holds no credentials any more. Write them again.")
     return credentials(*found)
 
 

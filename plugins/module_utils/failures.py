@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 
-from .greeting import UnfitServer
+from .greeting import Unfit
 from .secrecy import redact
 from .settings import Settings
 
@@ -24,11 +24,11 @@ def why_not(settings: Settings, errors: list[BaseException]) -> str:
 
 
 def _most_telling(errors: list[BaseException]) -> BaseException:
-    """Return a refused login or an unfit server if there is one, then what TLS says, else the last error.
+    """Return a refused login or what is unfit if there is one, then what TLS says, else the last error.
 
     After refusing, the server cuts the connection, and the error of that may come later.
     """
-    refused = [error for error in errors if "authorization" in str(error).lower() or isinstance(error, UnfitServer)]
+    refused = [error for error in errors if "authorization" in str(error).lower() or isinstance(error, Unfit)]
     of_tls = [error for error in errors if isinstance(error, ssl.SSLError)]
     return (refused or of_tls or errors)[-1]
 
@@ -36,7 +36,7 @@ def _most_telling(errors: list[BaseException]) -> BaseException:
 def _reason(settings: Settings, error: BaseException) -> str:
     text = redact(str(error)) or type(error).__name__
     reason = f"{text}. Is it a NATS server, and does it ask for TLS or a login?"
-    if isinstance(error, UnfitServer):
+    if isinstance(error, Unfit):
         reason = text
     elif "authorization" in text.lower():
         reason = f"the server refused the {_identity(settings)}. Correct it, or ask for access."

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 
-class UnfitServer(ConnectionError):
-    """A server is not what was asked for. nats-py takes it for a failed connection, and goes on to another server."""
+class Unfit(ConnectionError):
+    """A server, or a login, is not what was asked for; the text says why.
+
+    nats-py takes it for a failed connection, and goes on to another server.
+    """
 
 
 def check_greetings(nc: Client, settings: Settings) -> None:
@@ -39,13 +42,13 @@ def check_greetings(nc: Client, settings: Settings) -> None:
 
 
 def _check(info: dict[str, Any], settings: Settings) -> None:
-    """Raise UnfitServer; or change the greeting so that nats-py begins with TLS."""
+    """Raise Unfit; or change the greeting so that nats-py begins with TLS."""
     if settings.wants_tls and info.get("tls_available"):
         info["tls_required"] = True
     if settings.wants_tls and not settings.tls_first and not info.get("tls_required"):
-        raise UnfitServer(
+        raise Unfit(
             "the server has no TLS, but TLS is asked for (by tls:// or a tls_* option), so no login was sent. Correct "
             "the server, or leave those out."
         )
     if info.get("tls_required") and info.get("tls_verify") and not settings.tls_cert:
-        raise UnfitServer("the server asks for a client's certificate. Give tls_cert and tls_key.")
+        raise Unfit("the server asks for a client's certificate. Give tls_cert and tls_key.")

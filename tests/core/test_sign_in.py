@@ -273,3 +273,21 @@ async def test_credentials_that_were_renewed_are_read_again(at: Gates, tmp_path:
         async with connected(settings) as js:
             users.append(json.loads((await js.nc.request("$SYS.REQ.USER.INFO", timeout=5)).data)["data"]["user"])
     assert users[0] != users[1]
+
+
+@pytest.mark.parametrize("content", [None, "garbage"])
+@within(20)
+async def test_credentials_that_are_gone_meanwhile(at: Gates, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "mine.creds"
+    path.write_text(credentials(at.jwt, at.seed))
+    settings = resolve({"servers": at.url("jwt"), "creds": str(path)}, {})
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(CannotConnect) as caught:
+        async with connected(settings):
+            pytest.fail("there is nothing to log in with")
+    why = (
+        f"the credentials cannot be read any more ([Errno 2] No such file or directory: '{path}')."
+        if content is None
+        else f"{path} holds no credentials any more. Write them again."
+    )
+    assert str(caught.value) == f"Could not connect to NATS at {at.url('jwt')}: {why}"

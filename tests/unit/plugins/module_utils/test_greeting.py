@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from nats.aio.client import Client
 
-from ansible_collections.jetstream.governor.plugins.module_utils.greeting import UnfitServer, check_greetings
+from ansible_collections.jetstream.governor.plugins.module_utils.greeting import Unfit, check_greetings
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 
 PLAIN, TLS, MUTUAL = Settings(), Settings(tls_ca="ca"), Settings(tls_cert="cert", tls_key="key")
@@ -69,7 +69,7 @@ def test_tls_that_is_offered_is_taken_for_required_by_those_who_want_it() -> Non
 def test_what_does_not_fit_does_not_reach_the_client(settings: Settings, info: dict[str, Any]) -> None:
     nc = FakeClient()
     check_greetings(cast(Client, nc), settings)
-    with pytest.raises(UnfitServer):
+    with pytest.raises(Unfit):
         nc._process_info(info, initial_connection=True)
     assert nc.greetings == []
 
