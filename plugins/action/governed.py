@@ -41,7 +41,7 @@ GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
     "tasks": {"type": "list", "elements": "dict"},
     "on_timeout": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
     "release": {"type": "str", "choices": ["always", "on_success", "never"], "default": "always"},
-    "on_lost": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+    "on_lost": {"type": "str", "choices": ["warn", "fail", "stop"], "default": "warn"},
     **CONNECTION_OPTIONS,
 }
 
@@ -117,7 +117,7 @@ class ActionModule(ActionBase):
         return wrapped
 
     def _governed(self, hold: Hold, work: Callable[[], Result], options: Mapping[str, Any]) -> Result:
-        with Interruptions() as interruptions:
+        with Interruptions(hold.lost if hold.request.stops_when_lost else None) as interruptions:
             try:
                 hold.acquire(interruptions)
             except GovernorError as exc:
@@ -125,7 +125,8 @@ class ActionModule(ActionBase):
                 if isinstance(exc, WaitTimeout) and options["on_timeout"] == "skip":
                     return {"skipped": True, "changed": False, "msg": str(exc), "slot": slot}
                 return _failure(exc, slot)
-            return WorkUnderSlot(hold, options, interruptions).run(work)
+            with _knows_its_slot(self._task, hold.facts()):
+                return WorkUnderSlot(hold, options, interruptions).run(work)
 
     def _predicted(self, hold: Hold, work: Callable[[], Result]) -> Result:
         """Work without a slot (check mode), and fail where a real run would fail before its wait."""
@@ -175,10 +176,14 @@ class ActionModule(ActionBase):
             settings=settings,
             tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,
+            warn=display.warning,
             action=None if options["task"] is None else wrapped[0].full_name(self),
             attempt=self._attempt(campaign.governor, settings, known) if options["release"] == "on_success" else None,
             # Several slots are meant where a run id is given, to share them, and where slots are never released.
             one_only=not campaign.run_given and options["release"] != "never",
+            ends_with_work=not campaign.run_given and options["release"] == "always",
+            must_expire=options["release"] == "never",
+            stops_when_lost=options["on_lost"] == "stop",
         )
 
     def _attempt(self, governor: str, settings: Settings, known: Mapping[str, Any]) -> Attempt:
@@ -206,16 +211,25 @@ class WorkUnderSlot:
                 result = work()
         except Exception as exc:
             slot.update(self._release(failed=not isinstance(exc, SKIP)))
+            if self._interruptions.stopped:
+                return self._lost({}, slot)
             raise
         except BaseException:
-            # It is the timeout of the task: what it has started on the controller is still at work.
+            # It is the timeout of the task, or the loss of a slot: what it has started on the controller is still at
+            # work.
             end_local_work()
-            self._release(failed=True)
+            slot.update(self._release(failed=True))
+            if self._interruptions.stopped:
+                return self._lost({}, slot)
             raise
         slot.update(self._release(failed=has_failed(result)))
-        if slot.get("lost") and self._options["on_lost"] == "fail":
-            result = {**result, "failed": True, "msg": slot["msg"]}
+        if self._interruptions.stopped or (slot.get("lost") and self._options["on_lost"] != "warn"):
+            return self._lost(result, slot)
         return {**result, "slot": slot}
+
+    def _lost(self, result: Result, slot: Result) -> Result:
+        """Return the result of work that has failed because its slot was lost; ``result`` is its own, if it has one."""
+        return {"changed": True, **result, "failed": True, "msg": slot["msg"], "slot": slot}
 
     def _release_quietly(self) -> None:
         """Release the slot while the work stands still, if it is to be released after the work whatever happens.
@@ -229,26 +243,36 @@ class WorkUnderSlot:
     def _release(self, failed: bool) -> Result:
         """Release or keep the slot, as the task's options and the end of the work ask for, and return its facts."""
         release = self._options["release"]
-        if release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another)):
+        keeps = release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another))
+        # A slot that is lost is not there to be kept.
+        if keeps and not self._interruptions.stopped:
             return self._hold.keep()
         try:
-            lost = not self._hold.release(self._interruptions)
+            gone = not self._hold.release(self._interruptions)
         except GovernorError as exc:
-            display.warning(f"The slot could not be released; max_age ends it. {redact(str(exc))}")
-            return {**self._hold.facts(), "released": False}
-        facts: Result = {**self._hold.facts(), "released": not lost, "lost": lost}
-        self._hold.request.tell_more(
-            f"{facts['holder']} {'lost' if lost else 'released'} slot {facts['seq']} of {facts['governor']} after "
-            f"{format_duration(facts['held'])}"
-        )
-        if lost:
-            facts["msg"] = (
-                f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked (evicted, "
-                "expired, or the governor was deleted): more may have worked at once than the limit allows. Set "
-                "max_age longer than the longest work."
+            facts: Result = {**self._hold.facts(), "released": False}
+            ends = "its lease" if facts["lease"] else "max_age"
+            display.warning(f"The slot could not be released; {ends} ends it. {redact(str(exc))}")
+            lost = self._interruptions.stopped
+        else:
+            lost = gone or self._interruptions.stopped
+            facts = {**self._hold.facts(), "released": not gone, "lost": lost}
+            self._hold.request.tell_more(
+                f"{facts['holder']} {'lost' if lost else 'released'} slot {facts['seq']} of {facts['governor']} after "
+                f"{format_duration(facts['held'])}"
             )
+        if lost:
+            facts.update(lost=True, msg=self._sentence(facts))
             display.warning(facts["msg"])
         return facts
+
+    def _sentence(self, facts: Result) -> str:
+        why = self._hold.lost() or "it was evicted, it has expired, or the governor was deleted"
+        advice = "" if facts["lease"] else " Set max_age longer than the longest work."
+        return (
+            f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked ({why}): more may "
+            f"have worked at once than the limit allows.{advice}"
+        )
 
 
 def _nothing(_line: str) -> None:
@@ -292,3 +316,18 @@ def _told_of(slot: Result) -> Iterator[None]:
         result = getattr(exc, "_result", exc.result)
         result["slot"] = slot
         raise
+
+
+@contextlib.contextmanager
+def _knows_its_slot(task: Task, slot: Result) -> Iterator[None]:
+    """Let what runs in the place of the task find its slot in the environment: the sequence is a fencing token.
+
+    It comes last, so that of governed tasks inside each other the innermost slot is found.
+    """
+    before: Any = task.environment
+    listed = before if isinstance(before, list) else [before]
+    task.environment = [*listed, {"GOVERNOR_NAME": str(slot["governor"]), "GOVERNOR_SEQ": str(slot["seq"])}]
+    try:
+        yield
+    finally:
+        task.environment = before
