@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -29,7 +28,7 @@ from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.kept import Attempt
 from ..plugin_utils.libraries import preload, require_here
 from ..plugin_utils.local_work import end_local_work
-from ..plugin_utils.play import run_and_host
+from ..plugin_utils.play import environment_here, run_and_host
 from ..plugin_utils.steps import SKIP, line_of, run_steps
 from ..plugin_utils.summary import Result, has_failed
 from ..plugin_utils.wrapped import Wrapped
@@ -158,16 +157,10 @@ class ActionModule(ActionBase):
 
         return lambda: run_steps(wrapped, self, known, show)
 
-    def _environment(self) -> dict[str, str]:
-        """Return the environment in which a module of this task would run here."""
-        own: dict[str, Any] = {}
-        self._compute_environment_string(own)
-        return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
-
     def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> HoldRequest:
         # Other libraries do not take the tagged values of ansible-core 2.19 and newer for plain strings and lists.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
-        settings = resolve(plain, self._environment())
+        settings = resolve(plain, environment_here(self))
         require_here(settings)
         plain["holder"] = plain["holder"] or str(known["inventory_hostname"])
         campaign = parse_campaign(plain, *run_and_host(self._task, known, plain["run_id"]))

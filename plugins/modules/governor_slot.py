@@ -105,6 +105,9 @@ options:
         description: The C(throttle) of the task; V(0) for none.
         type: int
         required: true
+      kept:
+        description: When the governor was created whose slots the keeper of the run can renew, where it can.
+        type: str
 seealso:
   - module: jetstream.governor.governor_stream
   - module: jetstream.governor.governor_info
@@ -268,6 +271,7 @@ def main() -> None:
                     "batch": {"type": "int", "required": True},
                     "forks": {"type": "int", "required": True},
                     "throttle": {"type": "int", "required": True},
+                    "kept": {"type": "str"},
                 },
             },
             **CONNECTION_OPTIONS,

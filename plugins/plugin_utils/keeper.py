@@ -134,8 +134,6 @@ class Worker:
             self._say("governor", created=await slots.created(address_of(said)))
         elif kind == "adopt":
             slots.hold(held_of(said))
-        elif kind == "ended":
-            slots.forget(address_of(said), said["seqs"])
 
     def _leaves(self, gives_back: bool) -> None:
         held, self._held = self._held, None

@@ -104,10 +104,6 @@ class KeeperLink:
         """Have the slot renewed until it is released, or the run is over."""
         self._say("adopt", **held_words(held))
 
-    def ended(self, address: Address, seqs: list[int]) -> None:
-        """Tell that these slots were released or evicted."""
-        self._say("ended", seqs=seqs, **address_words(address))
-
     def done(self, gives_back: bool = False) -> None:
         """Tell that the worker needs the keeper no more, and close the link.
 

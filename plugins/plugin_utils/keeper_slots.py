@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..module_utils.core.reaper import reaper_of
 from ..module_utils.core.renewal import Renewal
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack, only_if
+from ..module_utils.core.state import State
 from ..module_utils.core.timing import Answer, Timing
 from ..module_utils.settings import Settings, redact
 from .keeper_words import Address, Held
@@ -30,13 +31,17 @@ _LOOK_EVERY = 10.0
 # Seconds between two tries to connect.
 _CONNECT_EVERY = 1.0
 
+# Seconds in which a worker is told of a governor.
+_TOLD_WITHIN = 2.0
+
 OnLost = Callable[[str], None]
 
 
 class _Server:
-    """The one connection that leads where some settings say."""
+    """The one connection that leads where some settings say; ``failed``: the last try to make it did not succeed."""
 
     def __init__(self, settings: Settings) -> None:
+        self.failed = False
         self._settings = settings
         self._opening = asyncio.Lock()
         self._js: JetStream | None = None
@@ -46,7 +51,12 @@ class _Server:
         """Return JetStream over the connection, which is made if need be. Raises CannotConnect."""
         async with self._opening:
             if self._js is None or self._js.nc.is_closed:
-                self._js = await self._closing.enter_async_context(connected(self._settings))
+                try:
+                    self._js = await self._closing.enter_async_context(connected(self._settings))
+                except GovernorError:
+                    self.failed = True
+                    raise
+                self.failed = False
             return self._js
 
     async def close(self) -> None:
@@ -91,22 +101,21 @@ class Slots:
             self._returning.add(returning)
             returning.add_done_callback(self._returning.discard)
 
-    def forget(self, address: Address, seqs: Collection[int]) -> None:
-        """Renew these slots no more, since they were released or evicted."""
-        for held, _renewing in list(self._held.values()):
-            if held.address == address and held.seq in seqs:
-                self.leave(held, gives_back=False)
-
     def sweep_at_the_end(self, address: Address, run_id: str) -> None:
         """Release at the end of the run what it still holds in the governor, unless that was kept on purpose."""
         self.watch(address)
         self._sweeps[address, run_id] = None
 
     async def created(self, address: Address) -> str | None:
-        """Return when the governor was created, by which it can be told from others of its name; None if unknown."""
+        """Return when the governor was created, by which it can be told from others of its name; None if unknown.
+
+        Nobody waits for a server for long, nor for one that could not be reached before.
+        """
+        if self._server(address).failed:
+            return None
         try:
-            state = await Stack(address.governor, await self._js(address)).state()
-        except GovernorError:
+            state = await asyncio.wait_for(self._state(address), _TOLD_WITHIN)
+        except (GovernorError, asyncio.TimeoutError):
             return None
         return state.created.isoformat()
 
@@ -117,8 +126,14 @@ class Slots:
 
     # -- the work
 
-    async def _js(self, address: Address) -> JetStream:
-        return await self._servers.setdefault(address.settings, _Server(address.settings)).js()
+    def _server(self, address: Address) -> _Server:
+        return self._servers.setdefault(address.settings, _Server(address.settings))
+
+    async def _stack(self, address: Address) -> Stack:
+        return Stack(address.governor, await self._server(address).js())
+
+    async def _state(self, address: Address) -> State:
+        return await (await self._stack(address)).state()
 
     async def _slot(self, held: Held) -> Slot:
         return Slot(
@@ -130,7 +145,7 @@ class Slots:
             waited=0.0,
             attempts=0,
             waited_by=None,
-            stack=Stack(held.address.governor, await self._js(held.address)),
+            stack=await self._stack(held.address),
             lease=held.lease,
             renewed_at=held.renewed_at,
         )
@@ -152,6 +167,7 @@ class Slots:
                     on_lost(redact(str(exc)))
             else:
                 if not slot.stack.js.nc.is_closed:
+                    self._held.pop(held.token, None)
                     return
                 held = replace(held, renewed_at=slot.renewed_at)
             await self._timing.sleep(_CONNECT_EVERY)
@@ -170,7 +186,7 @@ class Slots:
         while True:
             again: float | None = None
             with contextlib.suppress(GovernorError):
-                stack = Stack(address.governor, await self._js(address))
+                stack = await self._stack(address)
                 state = await stack.state()
                 if state.active >= state.config.limit:
                     again = await reaper_of(stack).look(state)
@@ -187,7 +203,7 @@ class Slots:
             return entry.run_id == run_id and entry.token not in self._kept
 
         async def once() -> None:
-            stack = Stack(address.governor, await self._js(address))
+            stack = await self._stack(address)
             for entry in filter(is_left, await stack.entries()):
                 with contextlib.suppress(NotOwner):
                     await stack.delete(entry.seq, only_if(address.governor, is_left, "this run"))

@@ -4,7 +4,7 @@
 
 """What a worker and the keeper say to each other: one JSON object a line, whose ``say`` is its kind. Pure.
 
-A worker says ``here`` (its ``pid``), then ``wait``, ``sweep``, ``hold``, ``adopt`` or ``ended``, and ``done`` when it
+A worker says ``here`` (its ``pid``), then ``wait``, ``sweep``, ``hold`` or ``adopt``, and ``done`` when it
 needs the keeper no more. The keeper says ``hello``, answers ``sweep`` by ``governor``, and may say ``lost``.
 """
 

@@ -20,6 +20,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 )
 from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold
 from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions
+from ansible_collections.jetstream.governor.plugins.plugin_utils.play import environment_here
 
 
 class HoldWithoutServer:
@@ -53,7 +54,7 @@ def test_the_environment_of_the_task_comes_before_that_of_the_process(monkeypatc
     monkeypatch.setenv("NATS_URL", "nats://process:4222")
     monkeypatch.setenv("NATS_USER", "somebody")
     environments = [{"NATS_URL": "nats://block:4222", "NATS_TIMEOUT": 3}, {"NATS_URL": "nats://task:4222"}]
-    found = an_action(environment=environments)._environment()
+    found = environment_here(an_action(environment=environments))
     assert [found[name] for name in ("NATS_URL", "NATS_USER", "NATS_TIMEOUT")] == ["nats://task:4222", "somebody", "3"]
 
 
