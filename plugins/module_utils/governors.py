@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Callable
 
 from .core.config import Change, Desired, GovernorConfig, plan_change
 from .core.durations import parse_duration
+from .core.entry import Entry
 from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
 from .core.hazards import check_change, hazards
 from .core.jetstream import JetStream
+from .core.leases import Leases
 from .core.manager import Manager, list_governors, load_governors
 from .core.names import campaign_subject
 from .core.stack import Stack
@@ -54,7 +57,7 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
     """
     name, force, desired = params["name"], params["force"], _desired(params)
     if check_mode:
-        current = await Manager.find(name, js, look_at_queue=True)
+        current = await Manager.find(name, js, look_closely=True)
         if current is None and desired.lacking:
             return await _predicted_change(js, name, desired, warn)
         before, after, changes = plan_change(name, current.config if current else None, desired, js.location)
@@ -93,7 +96,7 @@ async def _predicted_change(js: JetStream, name: str, desired: Desired, warn: Wa
 
 async def absent(js: JetStream, params: Params, check_mode: bool) -> Result:
     """Delete the governor and its queue, if there is any. Raises InUse for one with entries, unless it is forced."""
-    current = await Manager.find(params["name"], js, look_at_queue=True)
+    current = await Manager.find(params["name"], js, look_closely=True)
     # A deletion that was cut short may have left the queue alone.
     queue = Stack(params["name"], js).queue
     left_over = current is None and await queue.exists()
@@ -146,7 +149,7 @@ async def info(js: JetStream, names: Sequence[str], collective: str | None, with
         found = [(name, await Manager.find(name, js)) for name in dict.fromkeys(names)]
         managers = [manager for _name, manager in found if manager is not None]
     else:
-        found, managers = [], await load_governors(js, collective, look_at_queue=True)
+        found, managers = [], await load_governors(js, collective, look_closely=True)
     return {
         "changed": False,
         "governors": list(await asyncio.gather(*(_described(manager, with_entries) for manager in managers))),
@@ -158,8 +161,19 @@ async def info(js: JetStream, names: Sequence[str], collective: str | None, with
 async def _described(manager: Manager, with_entries: bool) -> Result:
     described = {**governor_result(manager.config, manager.state, manager.hazards), **await _queue(manager)}
     if with_entries:
-        described["entries"] = [entry_result(entry, manager.state) for entry in await manager.entries()]
+        entries = await manager.entries()
+        signs = await _last_signs(manager, entries)
+        described["entries"] = [entry_result(entry, manager.state, signs.get(entry.token or "")) for entry in entries]
     return described
+
+
+async def _last_signs(manager: Manager, entries: Sequence[Entry]) -> dict[str, datetime]:
+    """Return when the holders gave their last signs of life, by token. Empty where this NATS user may not read them."""
+    tokens = [entry.token for entry in entries if entry.token and entry.lease]
+    try:
+        return await Leases(manager.js).last_signs(manager.name, tokens)
+    except (PermissionRefused, NoVerdict):
+        return {}
 
 
 async def _queue(manager: Manager) -> Result:
@@ -188,6 +202,7 @@ def _desired(params: Params) -> Desired:
         subject=campaign_subject(params["name"], collective) if collective else params["subject"],
         description=params["description"],
         queue=params["queue"],
+        lease=params["lease"],
     )
 
 

@@ -54,6 +54,7 @@ def predicted_governor(name: str, desired: Desired) -> Result:
     return {
         **asdict(desired),
         "queue": "unknown",
+        "lease": "unknown",
         **desired.given(),
         "name": name,
         **_as_of(None, name, desired.limit),
@@ -81,14 +82,19 @@ def owner_result(owned: Owned) -> Result:
     return {"holder": owned.holder, "run_id": owned.run_id, "host": owned.host or None}
 
 
-def entry_result(entry: Entry, state: State) -> Result:
-    """Return what governor_info tells of an entry of the governor that is in this ``state``."""
+def entry_result(entry: Entry, state: State, renewed_at: datetime | None = None) -> Result:
+    """Return what governor_info tells of an entry of the governor that is in this ``state``.
+
+    ``renewed_at`` is when its holder gave its last sign of life, None where there is none.
+    """
     return {
         "seq": entry.seq,
         **owner_result(entry),
         "acquired_at": format_time(entry.time),
         "age": round(entry.age(state.now), 3),
         "expires_at": format_time(entry.expires_at(state.config.max_age)),
+        "lease": entry.lease,
+        "renewed_at": format_time(renewed_at),
     }
 
 

@@ -118,11 +118,9 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
-    governor = Governor(
-        campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff, lease=is_kept, renews=False
-    )
+    governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     try:
-        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout)
+        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=is_kept)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()

@@ -136,6 +136,12 @@ governors:
         - When all governors are listed, this is read only for those that are full. For the others it is V(0).
       type: int
       sample: 0
+    lease:
+      description:
+        - Whether its slots have leases, V(ready) or V(absent). It is not looked whether the stream of leases exists;
+          M(jetstream.governor.governor_stream) does that.
+      type: str
+      sample: ready
     hazards:
       description: What is unsafe about the governor on this server, in sentences.
       type: list
@@ -188,6 +194,17 @@ governors:
           description: When C(max_age) ends the slot (UTC); null for never.
           type: str
           sample: '2026-11-24T10:00:12.345Z'
+        lease:
+          description: For how many seconds a sign of life of the holder lasts; null where it gives none.
+          type: float
+          sample: 60.0
+        renewed_at:
+          description:
+            - When the holder last gave a sign of life (UTC). It is null without a lease, where the NATS user may not
+              read it, and where that was longer ago than the lease. Then the holder has died, or cannot reach the
+              server.
+          type: str
+          sample: '2026-11-24T09:30:40.123Z'
 missing:
   description: Those of O(name) that no governor has.
   returned: success

@@ -48,8 +48,11 @@ options:
     type: int
   max_age:
     description:
-      - How long a slot is held at most, V(0) for ever. It is needed to create a governor.
-      - It frees the slot of a holder that has died. So it must be longer than the longest work.
+      - How long a slot is held at most, V(0) for ever. It is V(0) by default, and needed to create a governor with
+        O(lease=false).
+      - With a O(lease), it is for what a lease cannot end, such as work that hangs, slots of Choria's Go clients, and
+        slots that are to outlive their run. Without one, it is all that frees the slot of a holder that has died.
+      - It must be longer than the longest work, whose slot it would end too.
       - A change also applies to slots that are held already.
     type: str
   replicas:
@@ -73,6 +76,16 @@ options:
       - V(true) creates the queue, V(false) deletes it. When this is not given, a new governor gets a queue, and an
         existing one stays as it is. So a governor that Choria has created gets its queue by V(true).
       - A broken queue is mended whenever this module is run for the governor with O(state=present).
+    type: bool
+  lease:
+    description:
+      - Whether slots have a lease. A holder then gives signs of life, whatever its work is and however long it takes,
+        and whoever waits takes the slot of a holder that has given none for so long that it must have died.
+      - The signs of life of all governors are in one small stream, C(GOVLEASES), which is created together with the
+        first governor that has leases.
+      - V(true) gives leases to the slots that are acquired from then on, V(false) to no more slots. When this is not
+        given, a new governor gets leases, and an existing one stays as it is. So a governor that Choria has created
+        gets them by V(true). Choria's Go clients do not notice, and hold their slots until O(max_age).
     type: bool
   force:
     description:
@@ -177,6 +190,12 @@ governor:
         - It is V(unknown) in check mode where the governor does not exist yet and O(queue) is not given.
       type: str
       sample: ready
+    lease:
+      description:
+        - The condition of its leases, V(ready) or V(absent). It is V(unknown) in check mode where the governor does not
+          exist yet and O(lease) is not given.
+      type: str
+      sample: ready
     hazards:
       description: What is unsafe about the governor on this server, in sentences.
       type: list
@@ -206,11 +225,11 @@ changes:
       sample: limit
     before:
       description:
-        - Its value before; null for a new governor. For O(queue) it is V(ready), V(absent) or V(broken).
+        - Its value before; null for a new governor. For O(queue) and O(lease) it is V(ready), V(absent) or V(broken).
       type: raw
       sample: 5
     after:
-      description: Its value afterwards. For O(queue) it is V(ready) or V(absent).
+      description: Its value afterwards. For O(queue) and O(lease) it is V(ready) or V(absent).
       type: raw
       sample: 8
 removed:
@@ -243,6 +262,7 @@ def main() -> None:
             "collective": {"type": "str"},
             "description": {"type": "str"},
             "queue": {"type": "bool"},
+            "lease": {"type": "bool"},
             "force": {"type": "bool", "default": False},
             **CONNECTION_OPTIONS,
         },

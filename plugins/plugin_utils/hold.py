@@ -210,14 +210,13 @@ class Hold:
                     interval=campaign.interval,
                     backoff=campaign.backoff,
                     on_wait=progress.tell,
-                    # Nobody would renew it, neither during the work nor when this process has ended.
-                    lease=self._keeper is not None and request.ends_with_work,
-                    renews=False,
                 ).start(
                     campaign.holder,
                     owner=self._owner,
                     timeout=campaign.wait_timeout,
                     admit=self._admit,
+                    # Nobody would renew it, neither during the work nor when this process has ended.
+                    lease=self._keeper is not None and request.ends_with_work,
                 )
             except UnknownGovernor:
                 # The sentence of this one names the governors that there are.

@@ -98,7 +98,7 @@ async def test_they_are_loaded_with_their_state(crowd: NatsServer) -> None:
 async def test_whether_they_have_a_queue(crowd: NatsServer) -> None:
     async with connected(crowd.url) as nc:
         js = Counting.of(nc)
-        ant, _astray, zebra = await load_governors(js, "mcollective", look_at_queue=True)
+        ant, _astray, zebra = await load_governors(js, "mcollective", look_closely=True)
         assert (ant.config.queue, zebra.config.queue) == ("ready", "absent")
         assert js.__dict__["verbs"] == ["STREAM.LIST", "STREAM.NAMES"]
 

@@ -46,6 +46,7 @@ async def test_create_with_defaults(server: NatsServer, name: str) -> None:
             "subject",
             "description",
             "queue",
+            "lease",
         ]
 
 
@@ -96,7 +97,7 @@ async def test_load_tells_what_was_created(server: NatsServer, name: str) -> Non
             "description": "night jobs ü",
         }
         created = await Manager.create(name, nc, **wanted)
-        loaded = await Manager.load(name, nc, look_at_queue=True)
+        loaded = await Manager.load(name, nc, look_closely=True)
         assert loaded.config == created.config
         assert loaded.config.as_options() == {**loaded.config.as_options(), **wanted}
         assert loaded.changes == ()
@@ -128,7 +129,7 @@ async def test_creating_it_twice(server: NatsServer, name: str) -> None:
 async def test_ensure_creates_and_then_changes_nothing(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         created = await Manager.ensure(name, nc, limit=5, max_age=300)
-        assert len(created.changes) == 6
+        assert len(created.changes) == 7
         before = await ask(nc, f"STREAM.INFO.{created.stream}")
         again = await Manager.ensure(name, nc, limit=5, max_age=300, replicas=1, subject=created.subject)
         assert again.changes == ()
@@ -155,11 +156,11 @@ async def test_ensure_with_limit_zero_only_loads(server: NatsServer, name: str) 
 
 
 @within(20)
-async def test_creating_needs_a_max_age(server: NatsServer, name: str) -> None:
+async def test_creating_needs_a_max_age_where_there_are_no_leases(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         sentence = rf"^There is no governor '{name}' at 127\.0\.0\.1:{server.port} yet; creating it needs max_age\.$"
         with pytest.raises(InvalidValue, match=sentence):
-            await Manager.ensure(name, nc, limit=5)
+            await Manager.ensure(name, nc, limit=5, lease=False)
         assert await Manager.find(name, nc) is None
 
 
@@ -214,14 +215,14 @@ async def test_the_plan_is_what_the_server_then_has(server: NatsServer, name: st
         current = await Manager.create(name, nc, limit=9, max_age=77)
         plan = plan_change(name, current.config, desired, current.js.location)
         applied = await Manager.apply(plan, current.js, current)
-        loaded = await Manager.load(name, nc, look_at_queue=True)
+        loaded = await Manager.load(name, nc, look_closely=True)
         assert applied.config == loaded.config == plan.after
         assert plan_change(name, loaded.config, desired, current.js.location).changes == ()
         await loaded.delete()
 
         plan = plan_change(name, None, Desired(**{"limit": 9, "max_age": 77, **wanted}), current.js.location)
         await Manager.apply(plan, current.js)
-        loaded = await Manager.load(name, nc, look_at_queue=True)
+        loaded = await Manager.load(name, nc, look_closely=True)
         assert loaded.config == plan.after
         await loaded.delete()
 
@@ -269,8 +270,8 @@ async def test_one_that_is_deleted_while_it_is_changed(
         monkeypatch.setattr(Manager, "apply", deleted_first)
         assert (await Manager.ensure(name, nc, limit=2, max_age=60)).limit == 2
         monkeypatch.setattr(Manager, "apply", deleted_first)
-        with pytest.raises(InvalidValue, match=f"^There is no governor '{name}' at .* creating it needs max_age"):
-            await Manager.ensure(name, nc, limit=3)
+        with pytest.raises(InvalidValue, match=f"^There is no governor '{name}' at .* creating it needs limit"):
+            await Manager.ensure(name, nc, max_age=90)
 
 
 @within(20)

@@ -25,7 +25,7 @@ USERS = """
 authorization {
   users: [
     { user: all, password: x }
-    { user: no_publish, password: x, permissions: { publish: { deny: "$GOVERNOR.>" } } }
+    { user: no_publish, password: x, permissions: { publish: { deny: "$GOVERNOR.campaign.>" } } }
     { user: no_delete, password: x, permissions: { publish: { deny: "$JS.API.STREAM.MSG.DELETE.>" } } }
     { user: no_api, password: x, permissions: { publish: { deny: "$JS.>" } } }
     { user: no_wait, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.MSG.NEXT.>" } } }
@@ -96,7 +96,7 @@ async def test_on_the_api(guarded: NatsServer, name: str) -> None:
         assert await refusal(Manager.load(name, nc)) == (
             f"Could not read governor '{name}': {may_not}.INFO.GOVERNOR_{name}'. {grant}"
         )
-        assert await refusal(Manager.create(f"{name}-2", nc, limit=1, max_age=60)) == (
+        assert await refusal(Manager.create(f"{name}-2", nc, limit=1, max_age=60, lease=False)) == (
             f"Could not create governor '{name}-2': {may_not}.CREATE.GOVERNOR_{name}-2'. {grant}"
         )
         assert await refusal(list_governors(nc)) == f"Could not list the governors: {may_not}.LIST'. {grant}"

@@ -49,7 +49,7 @@ async def test_it_is_changed_and_removed_with_the_governor(server: NatsServer, n
         made = (await ask(nc, f"STREAM.INFO.GOVQUEUE_{name}"))["config"]
         await manager.set_limit(3)
         assert (await ask(nc, f"STREAM.INFO.GOVQUEUE_{name}"))["config"] == made
-        assert (await Manager.load(name, nc, look_at_queue=True)).config.queue == "ready"
+        assert (await Manager.load(name, nc, look_closely=True)).config.queue == "ready"
         await manager.delete()
         assert await manager.queue.exists() is False
 
@@ -107,7 +107,7 @@ async def test_one_that_is_not_in_order_is_mended(server: NatsServer, name: str,
             }
             request = {"stream_name": f"GOVQUEUE_{name}", "config": config}
             await ask(nc, f"CONSUMER.CREATE.GOVQUEUE_{name}.queue", request)
-        assert (await Manager.load(name, nc, look_at_queue=True)).config.queue == "broken"
+        assert (await Manager.load(name, nc, look_closely=True)).config.queue == "broken"
         assert (await Manager.ensure(name, nc, limit=4)).changes == (Change("queue", "broken", "ready"),)
         assert (await Manager.ensure(name, nc, limit=4)).changes == ()
         assert await manager.queue.state() is not None
@@ -153,7 +153,7 @@ async def test_a_limit_that_somebody_else_changed_leaves_it_in_order(server: Nat
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=1, max_age=60)
         await ask(nc, f"STREAM.UPDATE.GOVERNOR_{name}", {**await stored_config(nc, name), "max_msgs": 40})
-        assert (await Manager.load(name, nc, look_at_queue=True)).config.queue == "ready"
+        assert (await Manager.load(name, nc, look_closely=True)).config.queue == "ready"
         await manager.queue.wake(40)
         await the_queue_has(server.url, name, 40)
 

@@ -18,13 +18,15 @@ from .backoff import backoff as backoff_policy
 from .durations import format_duration
 from .errors import GovernorError, InvalidValue, NotSent, NoVerdict, WaitTimeout
 from .jetstream import JetStream, jetstream
+from .leases import Leases
 from .names import Owner, check_label, check_subject
+from .renewal import OnLost, Renewal
 from .report import OnWait, report
 from .situation import read_situation
 from .slot import Slot
 from .stack import Stack
 from .state import State
-from .timing import run_to_completion
+from .timing import Answer, run_to_completion
 from .tries import Tries
 
 if TYPE_CHECKING:
@@ -91,12 +93,19 @@ class Governor:
         owner: Owner | None = None,
         timeout: float | None = None,
         admit: Admit | None = None,
+        lease: bool = True,
+        on_lost: OnLost | None = None,
     ) -> Slot:
         """Start to work: wait for a free slot for ``timeout`` seconds (None: for ever, 0: one try) and return it.
 
         ``owner`` says who may release the slot by name; None: the returned Slot alone. ``admit`` is awaited before the
         first try with the governor as just read, which needs a governor without a given subject: what it raises ends
         this.
+
+        Where the governor has leases, a task on this loop gives signs of life until the slot is finished, and calls
+        ``on_lost`` with the reason whenever the slot comes to count as lost. ``lease``: False acquires a slot without a
+        lease, which is to outlive this process. Nor has it one where the subject is given, since it is the stream that
+        tells whether there are leases.
 
         Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused, InvalidValue and others of
         the tree. A try that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns
@@ -107,7 +116,11 @@ class Governor:
             raise InvalidValue("admit needs a governor whose subject is read from its stream, not one that is given.")
         if owner is not None:
             owner = Owner.of(owner.run_id, owner.holder, owner.host)
-        return await _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit).run(self._subject)
+        campaign = _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit, lease)
+        slot = await campaign.run(self._subject)
+        if slot.lease is not None:
+            slot.renewing = asyncio.ensure_future(Renewal(slot, on_lost).run())
+        return slot
 
     def new_waiter(self, subject: str) -> Waiter:
         """Return the waiter that says when another try on that subject is worthwhile."""
@@ -121,10 +134,17 @@ class _Campaign:
     """One acquisition: a loop of tries, and the words for the ways in which it ends."""
 
     def __init__(
-        self, governor: Governor, holder: str, owner: Owner | None, timeout: float | None, admit: Admit | None
+        self,
+        governor: Governor,
+        holder: str,
+        owner: Owner | None,
+        timeout: float | None,
+        admit: Admit | None,
+        lease: bool,
     ) -> None:
         self._governor = governor
         self._admit = admit
+        self._wants_lease = lease
         self._stack = governor.stack
         self._js = governor.js
         self._holder = holder
@@ -137,14 +157,15 @@ class _Campaign:
     async def run(self, subject: str | None) -> Slot:
         """``subject``: None reads it from the stream."""
         state = await self._admitted() if subject is None else None
-        tries = Tries(self._stack, subject, self._holder, self._owner, state)
+        tries = Tries(self._stack, subject, self._holder, self._owner, state, await self._lease(state))
         try:
-            seq = None if await self._gives_way(state) else await tries.start(self._deadline)
+            seq = await self._first_try(tries, state)
             if seq is None:
                 seq = await self._wait(tries)
             facts = self._facts(tries.tries)
             if seq is None:
                 seq = await self._last_look(tries)
+            renewed_at = await self._first_sign(tries, seq)
         except NotSent as exc:
             self._withdraw_later(tries)
             raise self._timed_out(self._facts(tries.tries), str(exc)) from exc
@@ -163,17 +184,50 @@ class _Campaign:
             raise
         if seq is None:
             raise await self._in_vain(facts)
-        return self._slot(tries, seq, facts)
+        return self._slot(tries, seq, renewed_at, facts)
+
+    async def _lease(self, state: State | None) -> float | None:
+        """Return for how many seconds a sign of life is to last; None for a slot without a lease."""
+        if state is None or state.config.lease == "absent" or not self._wants_lease:
+            return None
+        return await self._before_the_wait(Leases(self._js).length)
+
+    async def _first_try(self, tries: Tries, state: State | None) -> int | None:
+        if await self._gives_way(state):
+            return None
+        return await tries.start(self._deadline, hopeful=state is None or state.active < state.config.limit)
+
+    async def _first_sign(self, tries: Tries, seq: int | None) -> float:
+        """Return when the first sign of life was sent, now that it is acknowledged; 0 without a lease.
+
+        Where a verdict speaks against it, the entry is withdrawn: without signs of life it would be reaped.
+        """
+        if seq is None or tries.lease is None:
+            return 0.0
+        try:
+            return await tries.first_sign()
+        except NoVerdict:
+            raise
+        except GovernorError:
+            await self._withdraw(tries, self._js.patience)
+            raise
 
     async def _admitted(self) -> State:
         """The governor as just read. That is a part of the wait already, and leaves nothing in doubt."""
-        try:
-            state = await self._timing.until_verdict(self._stack.state, 0.0, self._deadline)
-            if self._admit is not None:
+        state = await self._before_the_wait(self._stack.state)
+        if self._admit is not None:
+            try:
                 await self._admit(self._stack, state)
+            except NoVerdict as exc:
+                raise self._timed_out(self._facts(0), str(exc)) from exc
+        return state
+
+    async def _before_the_wait(self, reading: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Read something before the first try."""
+        try:
+            return await self._timing.until_verdict(reading, 0.0, self._deadline)
         except NoVerdict as exc:
             raise self._timed_out(self._facts(0), str(exc)) from exc
-        return state
 
     async def _gives_way(self, state: State | None) -> bool:
         """To those in the queue who were called to the empty slots: it queues before its first try then."""
@@ -190,7 +244,7 @@ class _Campaign:
                     return None
                 await waiter.worthwhile(left)
                 self._waited_by = waiter.waited_by
-                seq = await tries.start(self._deadline)
+                seq = await tries.start(self._deadline, hopeful=waiter.waited_by == "queue")
                 if seq is not None:
                     waiter.started = True
                     return seq
@@ -221,7 +275,7 @@ class _Campaign:
             self._js.logger.debug("%s", exc)
         return None
 
-    def _slot(self, tries: Tries, seq: int, facts: Facts) -> Slot:
+    def _slot(self, tries: Tries, seq: int, renewed_at: float, facts: Facts) -> Slot:
         self._js.logger.info("%s holds slot %d of governor %s", self._holder, seq, self._governor.name)
         return Slot(
             governor=self._governor.name,
@@ -234,6 +288,8 @@ class _Campaign:
             waited_by=self._waited_by,
             stack=self._stack,
             frees_on_finish=self._governor.leave_on_completion,
+            lease=tries.lease,
+            renewed_at=renewed_at,
         )
 
     def _withdraw_later(self, tries: Tries) -> None:

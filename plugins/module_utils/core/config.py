@@ -18,9 +18,12 @@ from .errors import InvalidValue, NotAGovernor
 from .jetstream import Json
 from .names import campaign_subject, check_subject, governor_name, stream_name
 
-# The condition of a governor's queue. "broken": it exists, but not in the form in which it would be made. "unknown":
-# nobody has looked at it.
-QueueCondition = Literal["ready", "absent", "broken", "unknown"]
+# The condition of a governor's queue, and of its leases. "broken": it exists, but not in the form in which it would be
+# made; or the governor has leases, and the stream that they need does not exist. "unknown": nobody has looked at it.
+Condition = Literal["ready", "absent", "broken", "unknown"]
+
+# What says in the metadata of a governor's stream that its slots have leases. Choria's tools keep it as it is.
+LEASE_KEY = "governor_lease"
 
 # The settings that make a stream a governor: it keeps entries on disk until they are deleted, and refuses new ones when
 # it is full.
@@ -46,7 +49,7 @@ class GovernorConfig:
     """The settings of a governor.
 
     ``limit`` is the number of slots. ``max_age`` is in seconds; 0 means that entries never expire. Entries are
-    published to ``subject``.
+    published to ``subject``. ``lease`` is the condition of its leases: whether each slot ends with its holder.
     """
 
     name: str
@@ -55,13 +58,15 @@ class GovernorConfig:
     replicas: int
     subject: str
     description: str
-    queue: QueueCondition = "unknown"
+    queue: Condition = "unknown"
+    lease: Condition = "absent"
 
     @classmethod
     def from_stream(cls, stream: Json) -> GovernorConfig:
         """Return the settings of the governor that has this stream configuration. Its ``queue`` is "unknown".
 
-        Raises NotAGovernor, with all reasons in its message, when the stream does not behave as a governor.
+        Its ``lease`` is "ready" where it has leases; whether their stream is there does not show here. Raises
+        NotAGovernor, with all reasons in its message, when the stream does not behave as a governor.
         """
         name = governor_name(stream["name"])
         reasons = _not_a_governor(stream)
@@ -77,6 +82,7 @@ class GovernorConfig:
             replicas=int(stream.get("num_replicas", 1)),
             subject=stream["subjects"][0],
             description=stream.get("description", ""),
+            lease="ready" if (stream.get("metadata") or {}).get(LEASE_KEY) else "absent",
         )
 
     def as_options(self) -> Json:
@@ -100,14 +106,20 @@ class GovernorConfig:
             "num_replicas": self.replicas,
             # The server chooses: two minutes, or less where max_age or its own limits require less.
             "duplicate_window": 0,
+            "metadata": self._metadata((base or {}).get("metadata") or {}),
         }
+
+    def _metadata(self, present: Mapping[str, str]) -> dict[str, str]:
+        kept = {key: value for key, value in present.items() if key != LEASE_KEY}
+        return {**kept, LEASE_KEY: "true"} if self.lease == "ready" else kept
 
 
 @dataclass(frozen=True)
 class Desired:
     """The settings that a caller asks for. None keeps a setting as it is, and gives a new governor the default.
 
-    ``max_age`` is in seconds, 0 for never. ``queue`` says whether the governor is to have a queue.
+    ``max_age`` is in seconds, 0 for never. ``queue`` says whether the governor is to have a queue, and ``lease``
+    whether its slots are to have leases.
     """
 
     limit: int | None = None
@@ -116,18 +128,24 @@ class Desired:
     subject: str | None = None
     description: str | None = None
     queue: bool | None = None
+    lease: bool | None = None
 
     def given(self) -> Json:
         """Return the settings that are not None, by name and with the values that ``GovernorConfig`` has for them."""
         given = {option: value for option, value in asdict(self).items() if value is not None}
-        if self.queue is not None:
-            given["queue"] = "ready" if self.queue else "absent"
+        for option in ("queue", "lease"):
+            if option in given:
+                given[option] = "ready" if given[option] else "absent"
         return given
 
     @property
     def lacking(self) -> str:
-        """The required settings of a new governor that are not given, joined by "and". Empty when none is lacking."""
-        return " and ".join(option for option in ("limit", "max_age") if getattr(self, option) is None)
+        """The required settings of a new governor that are not given, joined by "and". Empty when none is lacking.
+
+        Without a lease, nothing but max_age frees the slot of a holder that has died.
+        """
+        required = ("limit", "max_age") if self.lease is False else ("limit",)
+        return " and ".join(option for option in required if getattr(self, option) is None)
 
     def check(self) -> None:
         """Check the values that can be checked without a server.
@@ -170,11 +188,12 @@ class Plan(NamedTuple):
 def plan_change(name: str, current: GovernorConfig | None, desired: Desired, location: str) -> Plan:
     """Return the plan that leads from ``current`` to ``desired``.
 
-    ``current`` is None when there is no such governor. Otherwise the condition of its queue must be known; a broken
-    queue is repaired also when ``desired`` does not ask for a queue. ``location`` is where the governor is, for
+    ``current`` is None when there is no such governor. Otherwise the condition of its queue and leases must be known;
+    what is broken is repaired also when ``desired`` does not ask for it. ``location`` is where the governor is, for
     messages.
 
-    Raises InvalidValue for a value that every server would refuse, and when a new governor lacks a limit or a max_age.
+    Raises InvalidValue for a value that every server would refuse, and when a new governor lacks a limit, or a max_age
+    that it needs.
     """
     desired.check()
     wanted = desired.given()
@@ -183,8 +202,9 @@ def plan_change(name: str, current: GovernorConfig | None, desired: Desired, loc
         wanted["max_age"] = round(wanted["max_age"] * 1e9) / 1e9
     if current is None:
         return _creation(name, wanted, desired.lacking, location)
-    if current.queue == "broken":
-        wanted.setdefault("queue", "ready")
+    for option in ("queue", "lease"):
+        if getattr(current, option) == "broken":
+            wanted.setdefault(option, "ready")
     after = replace(current, **wanted)
     changes = tuple(
         Change(option, getattr(current, option), value)
@@ -198,10 +218,12 @@ def _creation(name: str, wanted: Mapping[str, Any], lacking: str, location: str)
     if lacking:
         raise InvalidValue(f"There is no governor '{name}' at {location} yet; creating it needs {lacking}.")
     defaults = {
+        "max_age": 0.0,
         "replicas": 1,
         "subject": campaign_subject(name),
         "description": f"Concurrency Governor {name}",
         "queue": "ready",
+        "lease": "ready",
     }
     after = GovernorConfig(**{"name": name, **defaults, **wanted})
     changes = tuple(Change(option, None, value) for option, value in after.as_options().items())

@@ -2,11 +2,13 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One entry of a governor: who holds the slot, who may release it, since when."""
+"""One entry of a governor: who holds the slot, who may release it, since when, and whether its holder gives signs of
+life."""
 
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from .names import Owner, whose
 
 OWNER_HEADER = "Governor-Owner"
 TOKEN_HEADER = "Governor-Token"  # noqa: S105  # the name of a header
+LEASE_HEADER = "Governor-Lease"
 MSG_ID_HEADER = "Nats-Msg-Id"
 
 
@@ -24,7 +27,8 @@ MSG_ID_HEADER = "Nats-Msg-Id"
 class Entry:
     """One entry. ``owner`` and ``token`` are None where it carries none, as those of Go clients.
 
-    ``time`` is the server's, in UTC.
+    ``time`` is the server's, in UTC. ``lease`` is for how many seconds each sign of life of the holder lasts; None
+    where the holder gives none.
     """
 
     seq: int
@@ -32,6 +36,7 @@ class Entry:
     owner: Owner | None
     token: str | None
     time: datetime
+    lease: float | None = None
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Entry:
@@ -44,7 +49,12 @@ class Entry:
     def of(cls, seq: int, body: bytes, headers: Mapping[str, str], time: datetime) -> Entry:
         """Return the entry that a message with this body and these headers is."""
         return cls(
-            seq, body.decode(errors="replace"), Owner.parse(headers.get(OWNER_HEADER)), headers.get(TOKEN_HEADER), time
+            seq,
+            body.decode(errors="replace"),
+            Owner.parse(headers.get(OWNER_HEADER)),
+            headers.get(TOKEN_HEADER),
+            time,
+            _lease(headers),
         )
 
     @property
@@ -79,11 +89,16 @@ class Entry:
         return self.time + timedelta(seconds=max_age) if max_age else None
 
 
-def entry_headers(owner: Owner | None, token: str) -> dict[str, str]:
-    """Return the headers of a new entry. The token is also its message id, so that a repeated one is recognised."""
+def entry_headers(owner: Owner | None, token: str, lease: float | None = None) -> dict[str, str]:
+    """Return the headers of a new entry. The token is also its message id, so that a repeated one is recognised.
+
+    ``lease`` is in seconds, None for an entry whose holder gives no signs of life.
+    """
     headers = {MSG_ID_HEADER: token, TOKEN_HEADER: token}
     if owner is not None:
         headers[OWNER_HEADER] = str(owner)
+    if lease is not None:
+        headers[LEASE_HEADER] = f"{lease:g}"
     return headers
 
 
@@ -102,6 +117,15 @@ def format_time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _lease(headers: Mapping[str, str]) -> float | None:
+    """Return the lease; None also for one that is no number: whoever wrote it, nobody reaps the entry for it."""
+    try:
+        lease = float(headers.get(LEASE_HEADER, ""))
+    except ValueError:
+        return None
+    return lease if math.isfinite(lease) and lease > 0 else None
 
 
 def _headers(block: bytes) -> dict[str, str]:

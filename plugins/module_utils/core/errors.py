@@ -14,6 +14,7 @@ GovernorError
 ├── GovernorFull
 ├── EntryGone
 ├── NoQueue
+├── NoLeases
 ├── PlaceLost
 ├── NotOwner
 ├── InUse
@@ -76,6 +77,10 @@ class EntryGone(GovernorError):
 
 class NoQueue(GovernorError):
     """The governor has no queue, or only a part of one."""
+
+
+class NoLeases(GovernorError):
+    """There is no stream of leases."""
 
 
 class PlaceLost(GovernorError):

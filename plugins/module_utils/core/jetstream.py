@@ -15,7 +15,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import (
@@ -119,6 +119,21 @@ class JetStream:
         if message is None:
             raise UnknownGovernor(f"{what}: no stream listens on '{subject}'.")
         return self._checked(message, what)
+
+    async def answers(self, subject: str, within: float, *, what: str) -> bool:
+        """Ask on a subject that is no server's, and return whether anybody answers within so many seconds.
+
+        Raises NotSent when the question was not sent, or the connection has been lost since.
+        """
+        try:
+            heard = await replace(self, timeout=within)._request(subject, b"", None, what)
+        except NotSent:
+            raise
+        except NoVerdict as exc:
+            if not self.nc.is_connected:
+                raise NotSent(str(exc)) from exc
+            return False
+        return heard is not None
 
     async def call_paged(self, verb: str, key: str, request: Json, *, what: str) -> list[Any]:
         """Return all items of a list, which is ``key`` in each answer, page by page.
@@ -254,6 +269,11 @@ def check_echo(wanted: Json, echoed: Json, what: str) -> None:
 
     Servers drop settings that they do not know, without an error. Raises NotApplied when one is missing or differs.
     """
-    dropped = [key for key, value in wanted.items() if value and echoed.get(key) != value and key != "metadata"]
+    dropped = [key for key, value in wanted.items() if value and not _applied(value, echoed.get(key))]
     if dropped:
         raise NotApplied(f"{what}: the server did not apply {', '.join(sorted(dropped))} as asked for.")
+
+
+def _applied(wanted: Any, echoed: Any) -> bool:
+    # Servers add metadata of their own.
+    return wanted.items() <= (echoed or {}).items() if isinstance(wanted, dict) else bool(wanted == echoed)

@@ -102,6 +102,11 @@ class Lookout:
         """Note that the governor has no queue: nobody waits in it either."""
         self.queue = None
 
+    def look_again_within(self, seconds: float | None) -> None:
+        """Look sooner than planned, because a holder may be dead. Does nothing for None."""
+        if seconds is not None:
+            self.next_look = min(self.next_look, self._timing.clock() + seconds)
+
     def note_failed_look(self) -> None:
         """Note that a look got no answer. The next one is after 1, 2, 4, ... s: the server may be overloaded."""
         pause = min(_FIRST_LOOK * 2**self._failed_looks, self._regular_pause())

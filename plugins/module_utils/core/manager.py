@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .config import Change, Desired, GovernorConfig, Plan, QueueCondition, plan_change
+from .config import Change, Condition, Desired, GovernorConfig, Plan, plan_change
 from .entry import Entry
 from .errors import (
     AlreadyExists,
@@ -29,6 +29,7 @@ from .errors import (
 )
 from .hazards import check_change, hazards
 from .jetstream import JetStream, Json, check_echo, jetstream
+from .leases import Leases
 from .names import ALL_QUEUES, collective_subjects, governor_name, stream_name
 from .stack import Stack
 from .state import State
@@ -54,61 +55,70 @@ class Manager:
 
     ``state`` is as of the last request. ``changes`` are those that made or changed the governor last; ``before`` is the
     configuration that ``reconcile`` found, None when it created the governor. ``queue_condition`` is as of the last
-    look at the queue, "unknown" before. Durations are in seconds.
+    look at the queue, "unknown" before; ``lease_condition`` as of the last look at the leases, and before that what the
+    governor says, which does not know whether their stream is there. Durations are in seconds.
 
     Everywhere, ``nc`` is a nats-py connection, or a JetStream for another domain, other timeouts or another logger.
-    ``look_at_queue`` asks for the condition of the queue, which takes two requests more. All methods raise what the
-    requests of ``JetStream`` raise.
+    ``look_closely`` asks for the condition of the queue and of the leases, which takes up to three requests more. All
+    methods raise what the requests of ``JetStream`` raise.
     """
 
     def __init__(
-        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_condition: QueueCondition = "unknown"
+        self, js: JetStream, state: State, changes: tuple[Change, ...] = (), queue_condition: Condition = "unknown"
     ) -> None:
         self.js = js
         self.state = state
         self.changes = changes
         self.before: GovernorConfig | None = None
         self.queue_condition = queue_condition
+        self.lease_condition = state.config.lease
         self.stack = Stack(state.config.name, js)
         self.queue = self.stack.queue
 
     # -- find or make a governor
 
     @classmethod
-    async def load(cls, name: str, nc: Client | JetStream, look_at_queue: bool = False) -> Manager:
+    async def load(cls, name: str, nc: Client | JetStream, look_closely: bool = False) -> Manager:
         """Load a governor.
 
         Raises UnknownGovernor when it does not exist, and NotAGovernor when another kind of stream has its name.
         """
         js = jetstream(nc)
         manager = cls(js, await js.until_verdict(Stack(name, js).state))
-        if look_at_queue:
-            manager.queue_condition = await manager.queue.condition(manager.replicas)
+        if look_closely:
+            await manager._look_closely()
         return manager
 
+    async def _look_closely(self) -> None:
+        self.queue_condition = await self.queue.condition(self.replicas)
+        self.lease_condition = self.state.config.lease
+        if self.lease_condition == "ready":
+            self.lease_condition = await Leases(self.js).condition(self.replicas)
+
     @classmethod
-    async def find(cls, name: str, nc: Client | JetStream, look_at_queue: bool = False) -> Manager | None:
+    async def find(cls, name: str, nc: Client | JetStream, look_closely: bool = False) -> Manager | None:
         """Load a governor, as ``load`` does, or return None when it does not exist."""
         try:
-            return await cls.load(name, nc, look_at_queue)
+            return await cls.load(name, nc, look_closely)
         except UnknownGovernor:
             return None
 
     @classmethod
     async def create(
-        cls, name: str, nc: Client | JetStream, *, limit: int, max_age: float, force: bool = False, **rest: Any
+        cls, name: str, nc: Client | JetStream, *, limit: int, force: bool = False, **rest: Any
     ) -> Manager:
         """Create a governor. Load it when it exists with the same configuration.
 
-        ``max_age`` is in seconds, 0 for never. ``rest`` is ``replicas``, ``subject``, ``description`` and ``queue``.
+        ``rest`` is ``max_age`` (in seconds, 0 for never), ``replicas``, ``subject``, ``description``, ``queue`` and
+        ``lease``.
         Raises AlreadyExists when it has another configuration, InvalidValue, and what ``apply`` raises.
         """
         js = jetstream(nc)
-        plan = plan_change(name, None, Desired(limit=limit, max_age=max_age, **rest), js.location)
+        plan = plan_change(name, None, Desired(limit=limit, **rest), js.location)
         try:
             return await cls.apply(plan, js, force=force)
         except AlreadyExists:
-            existing = await cls.load(name, js, look_at_queue=True)
+            existing = await cls.load(name, js, look_closely=True)
             if existing.config != plan.after:
                 raise
             return existing
@@ -117,8 +127,8 @@ class Manager:
     async def ensure(cls, name: str, nc: Client | JetStream, *, limit: int | None = None, **rest: Any) -> Manager:
         """Create the governor, or change the settings that are given and differ. With ``limit`` 0, only load it.
 
-        ``rest`` is ``max_age``, ``replicas``, ``subject``, ``description`` and ``queue``. A setting that is not given
-        stays as it is. Raises what ``reconcile`` raises, or ``load``.
+        ``rest`` is as for ``create``. A setting that is not given stays as it is. Raises what ``reconcile`` raises, or
+        ``load``.
         """
         if limit == 0:
             return await cls.load(name, nc)
@@ -158,7 +168,7 @@ class Manager:
 
     @classmethod
     async def _plan(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
-        current = await cls.find(name, js, look_at_queue=True)
+        current = await cls.find(name, js, look_closely=True)
         return current, plan_change(name, current.config if current else None, desired, js.location)
 
     @classmethod
@@ -171,7 +181,8 @@ class Manager:
         also one of another JetStream domain.
         """
         if current is not None and not plan.changes:
-            return cls(js, current.state, (), current.queue_condition)
+            current.changes = ()
+            return current
         check_change(current.state if current else None, plan.after, js.server_version, js.server, force)
         name, base = plan.after.name, current.state.stream if current else None
         verb = "UPDATE" if current else "CREATE"
@@ -181,9 +192,13 @@ class Manager:
         what = f"Could not {verb.lower()} governor '{name}'"
         if current is None or plan.after.subject != current.config.subject:
             await _only_one_listens(js, plan.after.subject, what)
+        if plan.after.lease == "ready" and {"lease", "replicas"} & {change.option for change in plan.changes}:
+            # Before anybody can acquire a slot that is to have one.
+            await Leases(js).make(plan.after.replicas, what)
         info = await js.until_verdict(lambda: js.call(f"STREAM.{verb}.{stream_name(name)}", wanted, what=what))
         check_echo(wanted, info["config"], what)
         applied = cls(js, State.from_info(info), plan.changes, plan.after.queue)
+        applied.lease_condition = plan.after.lease
         await (applied._adjust_queue(plan.before) if plan.before else applied._make_first_queue())
         return applied
 
@@ -208,8 +223,8 @@ class Manager:
 
     @property
     def config(self) -> GovernorConfig:
-        """The settings as of the last request, with the condition of the queue."""
-        return replace(self.state.config, queue=self.queue_condition)
+        """The settings as of the last request, with the conditions of the queue and of the leases."""
+        return replace(self.state.config, queue=self.queue_condition, lease=self.lease_condition)
 
     @property
     def name(self) -> str:
@@ -322,9 +337,10 @@ class Manager:
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
         await self.refresh()
-        self.queue_condition = await self.queue.condition(self.replicas)
+        await self._look_closely()
         changed = await self.apply(plan_change(self.name, self.config, desired, self.js.location), self.js, self, force)
-        self.state, self.changes, self.queue_condition = changed.state, changed.changes, changed.queue_condition
+        self.state, self.changes = changed.state, changed.changes
+        self.queue_condition, self.lease_condition = changed.queue_condition, changed.lease_condition
 
 
 async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
@@ -333,11 +349,11 @@ async def list_governors(nc: Client | JetStream, collective: str | None = None) 
 
 
 async def load_governors(
-    nc: Client | JetStream, collective: str | None = None, look_at_queue: bool = False
+    nc: Client | JetStream, collective: str | None = None, look_closely: bool = False
 ) -> list[Manager]:
     """Load all governors, or those in one collective, sorted by name.
 
-    Streams that have such a name and do not behave as governors are left out. With ``look_at_queue``, the queues are
+    Streams that have such a name and do not behave as governors are left out. With ``look_closely``, the queues are
     "ready" or "absent"; one that is broken also counts as "ready".
     """
     js = jetstream(nc)
@@ -345,7 +361,7 @@ async def load_governors(
     what = "Could not list the governors"
     infos = await js.until_verdict(lambda: js.call_paged("STREAM.LIST", "streams", request, what=what))
     managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]
-    if look_at_queue:
+    if look_closely:
         request = {"subject": ALL_QUEUES}
         queues = set(await js.until_verdict(lambda: js.call_paged("STREAM.NAMES", "streams", request, what=what)))
         for manager in managers:

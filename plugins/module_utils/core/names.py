@@ -6,7 +6,9 @@
 
 The governor's forms are Choria's: stream ``GOVERNOR_<name>``, subject ``$GOVERNOR.campaign.<name>`` by default and
 ``<collective>.governor.<name>`` for what ``choria governor`` lists. The queue, which Choria does not know, is stream
-``GOVQUEUE_<name>``, whose wake-ups go to ``$GOVERNOR.queue.<name>``.
+``GOVQUEUE_<name>``, whose wake-ups go to ``$GOVERNOR.queue.<name>``. The leases of all governors are one stream,
+``GOVLEASES``, in which the signs of life of a slot go to ``$GOVERNOR.lease.<name>.<token>``; whether its holder lives
+can also be asked on ``$GOVERNOR.alive.<token>``.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ STREAM_PREFIX = "GOVERNOR_"
 QUEUE_PREFIX = "GOVQUEUE_"
 _QUEUE_SUBJECTS = "$GOVERNOR.queue."
 ALL_QUEUES = f"{_QUEUE_SUBJECTS}*"
+LEASES_STREAM = "GOVLEASES"
+_LEASE_SUBJECTS = "$GOVERNOR.lease."
+ALL_LEASES = f"{_LEASE_SUBJECTS}*.*"
 
 # nats-server refuses stream names of more than 255 bytes.
 _LONGEST_NAME = 255 - len(STREAM_PREFIX)
@@ -95,6 +100,26 @@ def queue_stream_name(name: str) -> str:
 def queue_subject(name: str) -> str:
     """Return the subject to which the wake-ups of the governor's queue go."""
     return f"{_QUEUE_SUBJECTS}{check_name(name)}"
+
+
+def lease_subject(name: str, token: str) -> str:
+    """Return the subject to which the signs of life go of the slot that has this token."""
+    return f"{_LEASE_SUBJECTS}{check_name(name)}.{token}"
+
+
+def lease_subjects(name: str) -> str:
+    """Return the wildcard for the signs of life of all slots of the governor."""
+    return lease_subject(name, "*")
+
+
+def lease_token(subject: str) -> str:
+    """Return the token of the slot whose signs of life go to this subject."""
+    return subject.rpartition(".")[2]
+
+
+def alive_subject(token: str) -> str:
+    """Return the subject on which the holder of the slot with this token answers that it is alive."""
+    return f"$GOVERNOR.alive.{token}"
 
 
 def check_run_id(run_id: str) -> str:

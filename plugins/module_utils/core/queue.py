@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from .config import QueueCondition
+from .config import Condition
 from .errors import AlreadyExists, GovernorError, NoQueue, PermissionRefused, UnknownGovernor
 from .jetstream import JetStream, Json, check_echo
 from .names import queue_stream_name, queue_subject
@@ -95,7 +95,7 @@ class Queue:
         # A waiter that got the wake-up of another one may be as dead as that one: nobody gives way to it.
         return queue is not None and queue.ack_pending - queue.redelivered >= count
 
-    async def condition(self, replicas: int) -> QueueCondition:
+    async def condition(self, replicas: int) -> Condition:
         """Return "ready" when the queue is as ``make`` would make it for this number of replicas.
 
         Otherwise "absent" when there is no queue, or none that this user may see, and "broken" when its configuration

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,6 +31,11 @@ class Slot:
     took; ``waited_by`` is "queue" or "polling", None when a slot was free at once. ``frees_on_finish``: False leaves it
     to max_age; ``in_doubt``: it was tried, and there was no answer.
 
+    ``lease`` is for how many seconds a sign of life lasts, None for a slot that is held without any: until it is
+    finished, evicted or expires. ``renewed_at`` is when the last sign of life was sent that a server has acknowledged,
+    by the clock. ``lost`` tells why the slot counts as lost, None while it does not. ``renewing`` is the task that
+    gives the signs of life until the slot is finished, None where somebody else does.
+
     Also an asynchronous context manager, which finishes on the way out.
     """
 
@@ -44,6 +51,20 @@ class Slot:
     frees_on_finish: bool = True
     finished: bool = False
     in_doubt: bool = False
+    lease: float | None = None
+    renewed_at: float = 0.0
+    lost: str | None = None
+    renewing: asyncio.Future[None] | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the slot counts as lost at this moment: known to be gone, or without a sign of life for too long."""
+        return self.lost is not None or self.lease_left < 0
+
+    @property
+    def lease_left(self) -> float:
+        """The seconds for which the last sign of life lasts, infinite without a lease; negative when it is over."""
+        return math.inf if self.lease is None else self.renewed_at + self.lease - self.stack.js.timing.clock()
 
     async def finish(self) -> bool:
         """Finish work, and free the slot for the next holder.
@@ -52,6 +73,8 @@ class Slot:
         governor; and where the slot is to be left to max_age. Raises NoVerdict when no server answered for as long as
         the connection has patience: call it again then.
         """
+        if self.renewing is not None:
+            self.renewing.cancel()
         if self.finished or not self.frees_on_finish:
             self.finished = True
             return False
@@ -68,8 +91,8 @@ class Slot:
         return freed
 
     def over(self, nc: Client | JetStream) -> Slot:
-        """Return the same slot over another connection."""
-        return replace(self, stack=Stack(self.governor, jetstream(nc)))
+        """Return the same slot over another connection. There, nobody gives signs of life for it so far."""
+        return replace(self, stack=Stack(self.governor, jetstream(nc)), renewing=None)
 
     async def entry(self) -> Entry | None:
         """Read the slot's entry; None when the slot is lost: evicted, expired, or gone with its governor."""

@@ -90,16 +90,24 @@ class Stack:
         return state
 
     async def publish(
-        self, subject: str, holder: str, owner: Owner | None, token: str, domain: str | None = None
+        self,
+        subject: str,
+        holder: str,
+        owner: Owner | None,
+        token: str,
+        *,
+        lease: float | None = None,
+        domain: str | None = None,
     ) -> int | Refusal:
         """Publish an entry once. Return its sequence, or why it was not stored.
 
         Safe to repeat with the same token until it is refused: replicated streams of nats-server 2.10 and 2.11 never
-        take a token that they refused once. ``domain``: the JetStream domain of the governor, None where that is not
-        known. Raises SubjectTaken when a governor of another domain has stored the entry, and others of the tree.
+        take a token that they refused once. ``lease``: for how many seconds a sign of life of the holder lasts, None
+        where it gives none. ``domain``: the JetStream domain of the governor, None where that is not known. Raises
+        SubjectTaken when a governor of another domain has stored the entry, and others of the tree.
         """
         # Without the name of the stream, an entry could end up in whatever stream has the subject now.
-        headers = {**entry_headers(owner, token), "Nats-Expected-Stream": self.stream}
+        headers = {**entry_headers(owner, token, lease), "Nats-Expected-Stream": self.stream}
         what = f"Could not acquire a slot of governor '{self.name}'"
         try:
             ack = await self.js.publish(subject, holder.encode(), headers, what=what)

@@ -64,7 +64,7 @@ class State:
             oldest=parse_time(state["first_ts"]) if int(state["messages"]) else None,
             clustered=clustered,
             leader=cluster.get("leader") if clustered else None,
-            in_touch=_in_touch(cluster),
+            in_touch=hears_majority(cluster),
             domain=info.get("domain"),
         )
 
@@ -92,7 +92,11 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.year > 1970 else None
 
 
-def _in_touch(cluster: Json) -> bool:
+def hears_majority(cluster: Json) -> bool:
+    """Return whether a server has heard from a majority of a stream's replicas in the last two seconds.
+
+    ``cluster`` is that part of its answer to STREAM.INFO, empty where there is no cluster.
+    """
     replicas = cluster.get("replicas") or []
     # A replica that was never heard from has no age at all. It is not current either.
     near = [

@@ -11,13 +11,17 @@ answered with that entry.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import uuid
+from typing import NamedTuple
 
 from .errors import NotSent, NoVerdict
+from .leases import Leases
 from .names import Owner
 from .stack import Refusal, Stack
 from .state import State
+from .timing import eager_task
 
 # What servers choose, in seconds, where nothing shortens it.
 _USUAL_WINDOW = 120.0
@@ -27,15 +31,25 @@ class Tries:
     """An attempt of one holder to get an entry into a governor.
 
     ``tries`` counts the tries so far; ``token`` is that of the last one; ``subject`` is where it goes. ``state`` is the
-    governor as just read; None where ``subject`` says where to go.
+    governor as just read; None where ``subject`` says where to go. ``lease`` is for how many seconds a sign of life
+    lasts, None for an entry without.
     """
 
     def __init__(
-        self, stack: Stack, subject: str | None, holder: str, owner: Owner | None, state: State | None
+        self,
+        stack: Stack,
+        subject: str | None,
+        holder: str,
+        owner: Owner | None,
+        state: State | None,
+        lease: float | None = None,
     ) -> None:
         self.subject = subject or (state.config.subject if state else "")
         self.tries = 0
         self.token = _new_token()
+        self.lease = lease
+        self._leases = Leases(stack.js)
+        self._sign: _Sign | None = None
         self._stack = stack
         self._js = stack.js
         self._holder = holder
@@ -46,10 +60,12 @@ class Tries:
         self._unanswered = False
         self._sent_at: float | None = None
 
-    async def start(self, deadline: float) -> int | None:
+    async def start(self, deadline: float, hopeful: bool = True) -> int | None:
         """Try until the verdict is known, at least until the deadline. Return the entry's sequence, None when full.
 
-        Raises NotSent where nothing was sent, and NoVerdict where it is not known what was done.
+        ``hopeful``: there is likely to be room, so that a sign of life goes along with the entry and costs no time.
+        Else it is sent when the entry is in. Raises NotSent where nothing was sent, and NoVerdict where it is not known
+        what was done.
         """
         clock = self._js.timing.clock
         undecided_since = math.inf
@@ -57,6 +73,7 @@ class Tries:
         async def once() -> int | None:
             nonlocal undecided_since
             self.tries += 1
+            self._sign = self._give_sign() if hopeful and self.lease is not None else None
             outcome = await self._try()
             if isinstance(outcome, int):
                 return outcome
@@ -77,6 +94,21 @@ class Tries:
             return None
         return await self._find()
 
+    async def first_sign(self) -> float:
+        """Return when a sign of life was sent that is acknowledged now, by the clock. Only for entries with a lease.
+
+        Raises NoVerdict, NoLeases and others of the tree, when the entry is to be withdrawn.
+        """
+
+        async def once() -> float:
+            sign, self._sign = self._sign, None
+            if sign is None or sign.token != self.token:
+                sign = self._give_sign()
+            await sign.sending
+            return sign.sent_at
+
+        return await self._js.until_verdict(once)
+
     async def withdraw(self, patience: float) -> None:
         """Leave no entry behind, of no try. Raises NoVerdict after so many seconds without an answer."""
         if self._sent_at is None:
@@ -92,7 +124,7 @@ class Tries:
             seq = await self._js.if_permitted(self._started_before())
             if seq is not None:
                 return seq
-            self._renew()
+            self._renew_token()
         outcome = await self._publish()
         if outcome is Refusal.UNDECIDED:
             if not self._refused or not await self._one_leader():
@@ -104,7 +136,7 @@ class Tries:
         if isinstance(outcome, int) or outcome is Refusal.FULL:
             return outcome
         # Its entry is gone; or it was refused, and some servers never take such a token again.
-        self._renew()
+        self._renew_token()
         return await self._publish()
 
     async def _what_became(self) -> int | None:
@@ -133,13 +165,22 @@ class Tries:
                 raise NotSent(f"Governor '{self._stack.name}' moves: no stream listens on '{self.subject}' now.")
         return outcome
 
+    def _give_sign(self) -> _Sign:
+        sent_at = self._js.timing.clock()
+        sending = eager_task(self._leases.renew(self._stack.name, self.token))
+        # Where the entry is refused, nobody wants to know.
+        sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return _Sign(self.token, sent_at, sending)
+
     async def _send(self) -> int | Refusal:
         if self._sent_at is None:
             self._sent_at = self._js.timing.clock()
         before, self._unanswered = self._unanswered, True
         domain = self._state.domain if self._state else None
         try:
-            outcome = await self._stack.publish(self.subject, self._holder, self._owner, self.token, domain)
+            outcome = await self._stack.publish(
+                self.subject, self._holder, self._owner, self.token, lease=self.lease, domain=domain
+            )
         except NotSent:
             self._unanswered = before
             raise
@@ -181,11 +222,19 @@ class Tries:
             return await self.started_after_all()
         return await self._find()
 
-    def _renew(self) -> None:
+    def _renew_token(self) -> None:
         self.token = _new_token()
         self._refused = False
         self._unanswered = False
         self._sent_at = None
+
+
+class _Sign(NamedTuple):
+    """A sign of life on its way, sent at that time of the clock."""
+
+    token: str
+    sent_at: float
+    sending: asyncio.Task[None]
 
 
 def _new_token() -> str:

@@ -16,6 +16,7 @@ from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRe
 from .lookout import Advice, Lookout
 from .place import Place
 from .queue import QueueState
+from .reaper import reaper_of
 from .stack import Stack
 from .watch import current_watch
 
@@ -45,11 +46,13 @@ class Waiter:
         self._backoff = backoff
         self._timing = stack.js.timing
         self._lookout = Lookout(self._timing, subject, interval)
+        self._reaper = reaper_of(stack)
         self._mine: Place | None = None
         self._counting: asyncio.Future[None] | None = None
         self._refusals = 0
         self._join_at = 0.0
         self._poll_at = 0.0
+        self._reap_at = 0.0
         self._making_sure = False
         self._barred = False
 
@@ -107,10 +110,22 @@ class Waiter:
     async def _poll(self, deadline: float) -> bool:
         """Sleep until the next try, or until it is time to look for a queue. Return whether to try now."""
         self.waited_by = "polling"
+        await self._reap()
         until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
         self._queue.js.logger.debug("governor %s is full, waiting without a queue", self._queue.name)
         await self._timing.sleep(max(0.0, until - self._timing.clock()))
         return self._timing.clock() >= min(deadline, self._poll_at)
+
+    async def _reap(self) -> None:
+        """Look for dead holders every now and then, as those do who wait in the queue."""
+        now = self._timing.clock()
+        if now < self._reap_at:
+            return
+        self._reap_at = now + self._lookout.jittered(_JOIN_EVERY)
+        with contextlib.suppress(*_NOT_NOW, PermissionRefused):
+            again = await self._reaper.look(await self._stack.state())
+            if again is not None:
+                self._reap_at = now + again
 
     async def _lost(self, reason: GovernorError) -> None:
         """Give up the place that was lost, and see what else is gone. Raises UnknownGovernor when the governor is."""
@@ -187,6 +202,7 @@ class Waiter:
             raise PlaceLost(f"Governor '{self._queue.name}' has no queue any more.")
         current_watch(self._queue).last_look = state, queue, self._timing.clock()
         advice = self._lookout.advise(state, queue)
+        self._lookout.look_again_within(await self._reaper.look(state))
         if advice is Advice.WAKE:
             await self._queue.wake(self._lookout.wake_ups)
         self._making_sure = advice is Advice.TRY

@@ -185,7 +185,14 @@ class FakeStack:
         self._last: Outcome = outcomes[-1]
 
     async def publish(
-        self, subject: str, holder: str, owner: Optional[Owner], token: str, _domain: Optional[str]
+        self,
+        subject: str,
+        holder: str,
+        owner: Optional[Owner],
+        token: str,
+        *,
+        lease: Optional[float],  # noqa: ARG002
+        domain: Optional[str],  # noqa: ARG002
     ) -> Union[int, Refusal]:
         self.entered.append(Publishing(subject, holder, owner, token))
         outcome = next(self._outcomes, self._last)
@@ -246,9 +253,10 @@ def full_until(time: FakeTime, moment: float) -> Outcome:
 def a_state(active: int = 0, limit: int = 2, leader: Optional[str] = None, **rest: Any) -> State:
     """Governor ``g`` with so many active entries, made at noon, which it is. Its queue has not been looked at.
 
-    With a ``leader`` it is in a cluster.
+    It has leases only where ``rest`` says so. With a ``leader`` it is in a cluster.
     """
-    config = replace(plan_change("g", None, Desired(limit=limit, max_age=60.0, **rest), "").after, queue="unknown")
+    desired = Desired(**{"limit": limit, "max_age": 60.0, "lease": False, **rest})
+    config = replace(plan_change("g", None, desired, "").after, queue="unknown")
     since = NOON if active else None
     stream = {**config.to_stream(), "duplicate_window": 120 * 10**9}
     return State(config, stream, active, active, since, NOON, NOON, oldest=since, clustered=bool(leader), leader=leader)

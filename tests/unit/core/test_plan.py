@@ -12,10 +12,10 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import (
     Change,
+    Condition,
     Desired,
     GovernorConfig,
     Plan,
-    QueueCondition,
     plan_change,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NotAGovernor
@@ -28,6 +28,7 @@ CRON = GovernorConfig(
     subject="$GOVERNOR.campaign.cron",
     description="Concurrency Governor cron",
     queue="ready",
+    lease="ready",
 )
 
 
@@ -50,26 +51,29 @@ def test_creation_with_defaults() -> None:
             Change("subject", None, "$GOVERNOR.campaign.cron"),
             Change("description", None, "Concurrency Governor cron"),
             Change("queue", None, "ready"),
+            Change("lease", None, "ready"),
         ),
     )
 
 
 def test_creation_with_everything_given() -> None:
     given: dict[str, Any] = {"max_age": 0, "replicas": 3, "subject": "c.governor.cron", "description": ""}
-    desired, after = Desired(limit=1, queue=False, **given), config(limit=1, queue="absent", **given)
+    desired = Desired(limit=1, queue=False, lease=False, **given)
+    after = config(limit=1, queue="absent", lease="absent", **given)
     assert planned(None, desired).after == after
 
 
 @pytest.mark.parametrize(
     ("desired", "missing"),
     [
-        (Desired(), "limit and max_age"),
-        (Desired(limit=5), "max_age"),
+        (Desired(), "limit"),
         (Desired(max_age=0), "limit"),
-        (Desired(replicas=3), "limit and max_age"),
+        (Desired(replicas=3, lease=True), "limit"),
+        (Desired(lease=False), "limit and max_age"),
+        (Desired(limit=5, lease=False), "max_age"),
     ],
 )
-def test_creation_needs_limit_and_max_age(desired: Desired, missing: str) -> None:
+def test_creation_needs_a_limit_and_without_leases_a_max_age(desired: Desired, missing: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         planned(None, desired)
     assert str(caught.value) == f"There is no governor 'cron' at nats1:4222 yet; creating it needs {missing}."
@@ -112,7 +116,7 @@ def test_only_what_differs_is_a_change() -> None:
 
 
 @pytest.mark.parametrize("queue", ["ready", "absent"])
-def test_a_queue_that_nothing_is_said_of_stays_as_it_is(queue: QueueCondition) -> None:
+def test_a_queue_that_nothing_is_said_of_stays_as_it_is(queue: Condition) -> None:
     """As every other option: one that was taken away is not given back, and Choria's governors get none unasked."""
     current, after = config(queue=queue), config(queue=queue, limit=2)
     assert planned(current, Desired(limit=2)) == Plan(current, after, (Change("limit", 5, 2),))
@@ -187,13 +191,15 @@ def test_the_stream_of_a_new_governor() -> None:
         "max_age": 300_000_000_000,
         "num_replicas": 1,
         "duplicate_window": 0,
+        "metadata": {"governor_lease": "true"},
     }
 
 
 def test_what_is_not_the_governors_stays_in_the_stream() -> None:
     base = {**CRON.to_stream(), "max_bytes": 4096, "metadata": {"team": "blue"}, "compression": "s2", "invented": 1}
-    after = config(limit=6).to_stream(base)
+    after = config(limit=6, lease="absent").to_stream(base)
     assert after == {**base, "max_msgs": 6}
+    assert config(limit=6).to_stream(after)["metadata"] == {"team": "blue", "governor_lease": "true"}
 
 
 def test_a_stream_that_omits_what_is_empty() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils import governors
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import QueueCondition
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Condition
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     GovernorError,
     InUse,
@@ -29,7 +29,7 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNat
 UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
 """A connection that fails whatever is asked of it."""
 
-NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "queue"])
+NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "queue", "lease"])
 CONFIG = {
     "limit": 2,
     "max_age": 60.0,
@@ -37,6 +37,7 @@ CONFIG = {
     "subject": "$GOVERNOR.campaign.g",
     "description": "Concurrency Governor g",
     "queue": "ready",
+    "lease": "absent",
 }
 
 
@@ -117,12 +118,18 @@ def one_to_come(**settings: Any) -> dict[str, Any]:
 
 def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     existing(monkeypatch)
-    assert foretold(limit=2, max_age="1m") == {
-        "changed": True,
-        "governor": one_to_come(**CONFIG),
-        "changes": [{"option": option, "before": None, "after": value} for option, value in CONFIG.items()],
-        "diff": {"before": {}, "after": CONFIG},
-    }
+    for given, differs in (
+        ({"max_age": "1m", "lease": False}, {}),
+        ({"max_age": "1m"}, {"lease": "ready"}),
+        ({}, {"lease": "ready", "max_age": 0.0}),
+    ):
+        config = {**CONFIG, **differs}
+        assert foretold(limit=2, **given) == {
+            "changed": True,
+            "governor": one_to_come(**config),
+            "changes": [{"option": option, "before": None, "after": value} for option, value in config.items()],
+            "diff": {"before": {}, "after": config},
+        }
 
 
 def test_a_change_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +166,13 @@ def test_a_collective_makes_the_subject(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("given", "lacking"), [({}, "limit and max_age"), ({"limit": 1}, "max_age"), ({"max_age": "1h"}, "limit")]
+    ("given", "lacking"),
+    [
+        ({}, "limit"),
+        ({"max_age": "1h"}, "limit"),
+        ({"lease": False}, "limit and max_age"),
+        ({"limit": 1, "lease": False}, "max_age"),
+    ],
 )
 def test_what_a_creation_needs(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], lacking: str) -> None:
     existing(monkeypatch)
@@ -181,7 +194,9 @@ ONE_TO_COME = (
 )
 
 
-@pytest.mark.parametrize("given", [{"limit": 5}, {"max_age": "1h"}, {"description": "x", "queue": False}, {}])
+@pytest.mark.parametrize(
+    "given", [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"description": "x", "queue": False}, {}]
+)
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
@@ -189,12 +204,14 @@ def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     warnings = to_come(monkeypatch)
     js = JetStream(nc=cast("Any", FakeNats()))
     result = asyncio.run(governors.present(js, params(**given), check_mode=True, warn=warnings.append))
-    told = {"max_age": 3600.0, "queue": "absent"}
+    told = {"max_age": 3600.0, "queue": "absent", "lease": "absent"}
     settings = {option: told.get(option, value) for option, value in given.items()}
     assert result["changed"] is bool(given)
     assert result["changes"] == [{"option": option, "before": None, "after": each} for option, each in settings.items()]
     assert result["diff"] == {"before": {}, "after": settings}
-    assert result["governor"] == one_to_come(**{**dict.fromkeys(CONFIG), "queue": "unknown", **settings})
+    assert result["governor"] == one_to_come(
+        **{**dict.fromkeys(CONFIG), "queue": "unknown", "lease": "unknown", **settings}
+    )
     assert warnings == [ONE_TO_COME]
 
 
@@ -241,7 +258,7 @@ def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
         ("broken", False, "absent"),
     ):
         manager = a_manager()
-        manager.queue_condition = cast(QueueCondition, found)
+        manager.queue_condition = cast(Condition, found)
         existing(monkeypatch, manager)
         result = foretold(queue=asked_for)
         assert result["changes"] == [{"option": "queue", "before": found, "after": comes}]
@@ -249,7 +266,7 @@ def test_a_queue_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("queue", ["ready", "absent"])
-def test_a_queue_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, queue: QueueCondition) -> None:
+def test_a_queue_that_nothing_is_said_of_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, queue: Condition) -> None:
     manager = a_manager()
     manager.queue_condition = queue
     existing(monkeypatch, manager)
@@ -323,7 +340,7 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 )
 def test_how_many_wait(
     monkeypatch: pytest.MonkeyPatch,
-    queue_condition: QueueCondition,
+    queue_condition: Condition,
     active: int,
     queue: Queue,
     told: dict[str, Any],

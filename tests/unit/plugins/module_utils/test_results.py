@@ -33,6 +33,7 @@ GOVERNOR = {
     "replicas": 1,
     "description": "Concurrency Governor g",
     "queue": "unknown",
+    "lease": "absent",
     "active": 2,
     "over_limit": False,
     "last_active": "2026-03-01T12:00:00.000Z",
@@ -66,6 +67,7 @@ def test_a_governor_that_an_earlier_task_would_create() -> None:
         **dict.fromkeys(GOVERNOR),
         "name": "g",
         "queue": "unknown",
+        "lease": "unknown",
         "stream": "GOVERNOR_g",
         "limit": 2,
         "description": "For databases",
@@ -91,7 +93,15 @@ def test_an_entry() -> None:
         "acquired_at": "2026-03-01T11:59:18.765Z",
         "age": 41.235,
         "expires_at": "2026-03-01T12:00:18.765Z",
+        "lease": None,
+        "renewed_at": None,
     }
+
+
+def test_an_entry_whose_holder_gives_signs_of_life() -> None:
+    entry = replace(an_entry(7, "web01", age=41.2), lease=60.0)
+    told = entry_result(entry, a_state(active=1), NOON)
+    assert (told["lease"], told["renewed_at"]) == (60.0, "2026-03-01T12:00:00.000Z")
 
 
 def test_an_entry_of_a_go_client_in_a_governor_without_end() -> None:
@@ -106,6 +116,8 @@ def test_an_entry_of_a_go_client_in_a_governor_without_end() -> None:
         "acquired_at": "2026-03-01T12:00:00.000Z",
         "age": 0.0,
         "expires_at": None,
+        "lease": None,
+        "renewed_at": None,
     }
 
 
