@@ -263,8 +263,8 @@ class WorkUnderSlot:
         why = self._hold.lost() or "it was evicted, it has expired, or the governor was deleted"
         advice = "" if facts["lease"] else " Set max_age longer than the longest work."
         return (
-            f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked ({why}): more may "
-            f"have worked at once than the limit allows.{advice}"
+            f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked ({why}): more "
+            f"may have worked at once than the limit allows.{advice}"
         )
 
 

@@ -40,9 +40,6 @@ from .second_slot import refuse_second
 # Seconds between two looks whether ansible-playbook is still there, and whether the process was told to end.
 _LOOK_EVERY = 0.5
 
-# Seconds between two looks whether the keeper has greeted.
-_LISTEN_EVERY = 0.002
-
 # How a wait is told of, by the value of ``waited_by``.
 _HOW = {"queue": "in its queue", "polling": "by trying, without a queue"}
 
@@ -63,7 +60,8 @@ class HoldRequest:
     warning. ``action`` is what will run under the slot, None where that is several things. ``attempt`` is given where a
     slot may be kept for the attempts after this one. ``one_only`` refuses a second slot to the same host of the same
     run. ``ends_with_work``: the slot is never left to somebody else, so that it has a lease, and ends when this process
-    dies. ``must_expire``: nobody ever releases it. ``stops_when_lost``: the keeper sends a signal when it finds the slot lost.
+    dies. ``must_expire``: nobody ever releases it. ``stops_when_lost``: the keeper sends a signal when it finds the
+    slot lost.
     """
 
     campaign: CampaignRequest
@@ -262,10 +260,9 @@ class Hold:
     async def _greet_keeper(self) -> None:
         """Wait until the keeper is there, and tell it where a slot is waited for."""
         try:
-            while self._keeper is not None and not self._keeper.greeted:
-                await asyncio.sleep(_LISTEN_EVERY)
             if self._keeper is not None:
-                self._keeper.wait_for(self._address)
+                await self._keeper.greeting()
+                self._keeper.wait_for(self._address, self._owner if self.request.ends_with_work else None)
         except NoKeeper as exc:
             self._do_without_keeper(exc)
 

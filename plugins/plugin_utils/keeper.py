@@ -5,185 +5,27 @@
 """The keeper: a process beside ansible-playbook that knows who lives, and gives back the slots of those who died.
 
 The first worker of a run that wants a slot starts it; see ``keeper_link``. Its standard input is the socket on which it
-listens for workers, its argument the id of ansible-playbook. A worker is dead when its connection ends before it has
-said ``done``, or when its process ends while another one keeps the connection open. The keeper ends when
-ansible-playbook is gone and no worker is left. It imports nothing of Ansible, and what it needs for NATS only when it
-has greeted the first worker, who waits for that.
+listens for workers, its argument the id of ansible-playbook. It ends when ansible-playbook is gone and no worker is
+left. It imports nothing of Ansible, and greets its first worker, who waits for that, before it imports anything that
+takes its time.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
-from .keeper_words import Word, address_of, held_of, line, word
-from .local_work import end_work_of
+GREETING = b'{"say": "hello"}\n'
 
-if TYPE_CHECKING:
-    from .keeper_slots import Slots
-    from .keeper_words import Held
-
-# Seconds between two looks for a process, where the system does not tell when one ends.
-_LOOK_EVERY = 0.25
-
-# Seconds from the end of a worker's connection until its process must have ended too, and from the death of a worker
-# until the last that it said must have been heard.
-_DIES_WITHIN = 1.0
-_HEARD_WITHIN = 0.1
-
-# Seconds after the end of the run in which slots can be given back. The lease or max_age ends what is left then.
-_GIVE_UP_AFTER = 7.0
-
-# Bytes that a line may have.
-_LONGEST = 1 << 20
-
-
-async def death(pid: int) -> None:
-    """Wait until there is no process of that id."""
-    loop, gone = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    except (AttributeError, OSError):
-        # Neither macOS nor an old kernel has this.
-        while _is_there(pid):
-            await asyncio.sleep(_LOOK_EVERY)
-        return
-    try:
-        loop.add_reader(descriptor, gone.set)
-        await gone.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-class Worker:
-    """One connection of a worker, which holds at most one slot for as long as the connection lasts."""
-
-    def __init__(self, slots: Callable[[], Slots], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Make it for a connection that has just come; ``slots`` is called when the worker has been greeted."""
-        self._slots = slots
-        self._reader = reader
-        self._writer = writer
-        self._pid = 0
-        self._held: Held | None = None
-
-    async def serve(self) -> None:
-        """Do as the worker says until it says that it is done, or dies; then end its work, and have its slot returned."""
-        self._say("hello")
-        here = await self._next()
-        if here is not None:
-            self._pid = int(here["pid"])
-            if await self._dies():
-                await asyncio.to_thread(end_work_of, self._pid)
-            self._leaves(gives_back=True)
-        self._writer.close()
-
-    async def _dies(self) -> bool:
-        """Do as the worker says until it is done or dies, and return whether it is dead."""
-        dying, listening = asyncio.ensure_future(death(self._pid)), asyncio.ensure_future(self._listen())
-        try:
-            await asyncio.wait([dying, listening], return_when=asyncio.FIRST_COMPLETED)
-            if not listening.done():
-                # What was said before the death counts.
-                await asyncio.wait([listening], timeout=_HEARD_WITHIN)
-            elif not listening.result():
-                # The connection ends shortly before the process does.
-                await asyncio.wait([dying], timeout=_DIES_WITHIN)
-            return dying.done() and not (listening.done() and listening.result())
-        finally:
-            dying.cancel()
-            listening.cancel()
-
-    async def _listen(self) -> bool:
-        """Do as the worker says, and return whether it was done; False where the connection ends before."""
-        while (said := await self._next()) is not None:
-            if said["say"] == "done":
-                self._leaves(said["gives_back"])
-                return True
-            await self._do(said)
-        return False
-
-    async def _do(self, said: Word) -> None:
-        slots, kind = self._slots(), said["say"]
-        if kind == "wait":
-            slots.watch(address_of(said))
-        elif kind == "hold":
-            self._held = held_of(said)
-            slots.hold(self._held, self._is_lost)
-        elif kind == "sweep":
-            slots.sweep_at_the_end(address_of(said), said["run_id"])
-            self._say("governor", created=await slots.created(address_of(said)))
-        elif kind == "adopt":
-            slots.hold(held_of(said))
-
-    def _leaves(self, gives_back: bool) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            self._slots().leave(held, gives_back)
-
-    def _is_lost(self, why: str) -> None:
-        self._say("lost", why=why)
-        if self._held is not None and self._held.stops_work:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGUSR1)
-
-    async def _next(self) -> Word | None:
-        """Return what the worker says next; None when it says nothing any more."""
-        try:
-            return word(await self._reader.readline())
-        except (OSError, ValueError):
-            return None
-
-    def _say(self, say: str, **more: Any) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(line(say, **more))
-
-
-async def keep(run: int, listening: socket.socket) -> None:
-    """Serve the workers that come, until the ansible-playbook of the id ``run`` is gone and no worker is left."""
-    workers: set[asyncio.Task[None]] = set()
-
-    @functools.cache
-    def slots() -> Slots:
-        from .keeper_slots import Slots
-
-        return Slots()
-
-    def comes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(Worker(slots, reader, writer).serve())
-        workers.add(task)
-        task.add_done_callback(workers.discard)
-
-    server = await asyncio.start_unix_server(comes, sock=listening, limit=_LONGEST)
-    await death(run)
-    while workers:
-        await asyncio.wait(workers)
-    server.close()
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(slots().end(), _GIVE_UP_AFTER)
+# Seconds in which the worker that starts the keeper connects to it.
+_COMES_WITHIN = 5.0
 
 
 def main() -> None:
-    """Leave the worker that has started this, and keep the slots of its run."""
+    """Leave the worker that has started this, greet it, and keep the slots of its run."""
     if os.fork():
         os._exit(0)
     # Whoever ends the run by a signal to all of its processes ends this one too, by ending the run.
@@ -193,9 +35,25 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    asyncio.new_event_loop().run_until_complete(keep(int(sys.argv[1]), listening))
+    first = _greet(listening)
+
+    import asyncio
+
+    from .keeper_workers import keep
+
+    asyncio.new_event_loop().run_until_complete(keep(int(sys.argv[1]), listening, first))
     # Threads may wait for an answer about the name of a host for longer than anybody wants to.
     os._exit(0)
+
+
+def _greet(listening: socket.socket) -> socket.socket | None:
+    """Greet the first worker, and return the connection to it; None where it is gone already."""
+    listening.settimeout(_COMES_WITHIN)
+    with contextlib.suppress(OSError):
+        worker, _address = listening.accept()
+        worker.sendall(GREETING)
+        return worker
+    return None
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from ansible import constants
 
+from ..module_utils.core.names import Owner
 from .keeper_words import LOCK, SOCKET, Address, Held, Word, address_words, held_words, line, word
 
 # Seconds to wait for those who start the keeper, and for its greeting.
@@ -46,10 +47,8 @@ class KeeperLink:
     def __init__(self) -> None:
         """Connect to the keeper, which is started if need be. It has not greeted yet. Raises NoKeeper."""
         self._buffer = b""
-        self._greeted = False
         self._lost: str | None = None
         self._starting: subprocess.Popen[bytes] | None = None
-        self._began = time.monotonic()
         try:
             with _folder() as folder:
                 self._socket = self._connect(folder) or self._start(folder)
@@ -57,22 +56,26 @@ class KeeperLink:
             raise NoKeeper(f"{_folder_name()}: {exc}") from exc
         self._say("here", pid=os.getpid())
 
-    @property
-    def greeted(self) -> bool:
-        """Whether the keeper has greeted by now, so that it is there. Raises NoKeeper when that takes too long."""
-        while not self._greeted and (said := self._next(0)) is not None:
-            self._note(said)
-        if not self._greeted and time.monotonic() > self._began + _GREETS_WITHIN:
-            raise NoKeeper(f"it has not answered within {_GREETS_WITHIN:g} s")
-        if self._greeted and self._starting is not None:
-            # The process that was started has left another one behind: see ``main`` in keeper.py.
-            self._starting.wait()
-            self._starting = None
-        return self._greeted
+    async def greeting(self) -> None:
+        """Wait until the keeper has greeted, so that it is there. Raises NoKeeper when that takes too long."""
+        import asyncio
 
-    def wait_for(self, address: Address) -> None:
-        """Tell that the worker waits for a slot there."""
-        self._say("wait", **address_words(address))
+        loop, heard = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._socket, heard.set)
+        try:
+            await asyncio.wait_for(heard.wait(), _GREETS_WITHIN)
+        except asyncio.TimeoutError:
+            raise NoKeeper(f"it has not answered within {_GREETS_WITHIN:g} s") from None
+        finally:
+            loop.remove_reader(self._socket)
+        self._next(0)
+
+    def wait_for(self, address: Address, owner: Owner | None) -> None:
+        """Tell that the worker waits for a slot there.
+
+        ``owner``: whose that slot will be if it is to end with the worker, which may die before it can tell more.
+        """
+        self._say("wait", owner=owner, **address_words(address))
 
     def hold(self, held: Held) -> None:
         """Tell that the worker holds the slot from now on, until ``done``."""
@@ -82,7 +85,7 @@ class KeeperLink:
         """Return why the slot is lost as far as the keeper knows by now; None while it is held."""
         with contextlib.suppress(NoKeeper):
             while (said := self._next(0)) is not None:
-                self._note(said)
+                self._lost = str(said["why"]) if said["say"] == "lost" else self._lost
         return self._lost
 
     def sweep(self, address: Address, run_id: str, within: float) -> str | None:
@@ -112,9 +115,10 @@ class KeeperLink:
         with contextlib.suppress(NoKeeper):
             self._say("done", gives_back=gives_back)
         self._socket.close()
-        if self._starting is not None and self._starting.poll() is None:
-            self._starting.kill()
-            self._starting.wait()
+        if self._starting is not None:
+            # It leaves the keeper behind as soon as it runs: see ``main`` in keeper.py.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._starting.wait(_GREETS_WITHIN)
 
     def _connect(self, folder: str) -> socket.socket | None:
         """Return a connection to the keeper that is there; None where none is."""
@@ -145,12 +149,6 @@ class KeeperLink:
             if found is None:
                 raise ConnectionRefusedError("nobody listens on the socket that was just made")
             return found
-
-    def _note(self, said: Word) -> None:
-        if said["say"] == "hello":
-            self._greeted = True
-        elif said["say"] == "lost":
-            self._lost = str(said["why"])
 
     def _next(self, within: float) -> Word | None:
         """Return what the keeper says next, within so many seconds; None where that is nothing. Raises NoKeeper."""
@@ -183,7 +181,7 @@ def _start(listening: socket.socket) -> subprocess.Popen[bytes]:
     parent = multiprocessing.parent_process()
     return subprocess.Popen(
         [sys.executable, "-m", _MODULE, str(parent.pid if parent is not None else os.getppid())],
-        stdin=listening,
+        stdin=listening.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",

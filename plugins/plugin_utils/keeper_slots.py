@@ -16,6 +16,7 @@ from ..module_utils.connection import connected
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, NotOwner, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
+from ..module_utils.core.names import Owner
 from ..module_utils.core.reaper import reaper_of
 from ..module_utils.core.renewal import Renewal
 from ..module_utils.core.slot import Slot
@@ -74,7 +75,7 @@ class Slots:
         self._held: dict[str, tuple[Held, asyncio.Future[None] | None]] = {}
         self._kept: set[str] = set()
         self._sweeps: dict[tuple[Address, str], None] = {}
-        self._returning: set[asyncio.Future[None]] = set()
+        self._returning: set[asyncio.Future[Any]] = set()
 
     # -- what workers tell
 
@@ -97,9 +98,12 @@ class Slots:
         if renewing is not None:
             renewing.cancel()
         if gives_back and held.ends_with_worker:
-            returning = asyncio.ensure_future(self._give_back(held))
-            self._returning.add(returning)
-            returning.add_done_callback(self._returning.discard)
+            self._return(self._give_back(held))
+
+    def give_back_untold(self, address: Address, owner: Owner) -> None:
+        """Release the slot of a worker that died while it waited for one, if it came at the last moment."""
+        told = {*self._held, *self._kept}
+        self._return(self._release(address, lambda entry: entry.owner == owner and entry.token not in told))
 
     def sweep_at_the_end(self, address: Address, run_id: str) -> None:
         """Release at the end of the run what it still holds in the governor, unless that was kept on purpose."""
@@ -199,8 +203,10 @@ class Slots:
         await self._repeat(once)
 
     async def _sweep(self, address: Address, run_id: str) -> None:
-        def is_left(entry: Entry) -> bool:
-            return entry.run_id == run_id and entry.token not in self._kept
+        await self._release(address, lambda entry: entry.run_id == run_id and entry.token not in self._kept)
+
+    async def _release(self, address: Address, is_left: Callable[[Entry], bool]) -> None:
+        """Release the slots of the governor that are left."""
 
         async def once() -> None:
             stack = await self._stack(address)
@@ -210,6 +216,11 @@ class Slots:
 
         with contextlib.suppress(UnknownGovernor):
             await self._repeat(once)
+
+    def _return(self, work: Coroutine[Any, Any, Any]) -> None:
+        returning = asyncio.ensure_future(work)
+        self._returning.add(returning)
+        returning.add_done_callback(self._returning.discard)
 
     def _repeat(self, once: Callable[[], Awaitable[Answer]]) -> Coroutine[Any, Any, Answer]:
         return self._timing.until_verdict(once, 0.0, self._timing.clock() + FINISH_PATIENCE)

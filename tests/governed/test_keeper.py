@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whoever dies frees the slot, and whoever lives keeps it: what the keeper of a run does, and what without it the lease.
+"""Whoever dies frees the slot, and whoever lives keeps it: what the keeper of a run does, and without it the lease.
 
 The time until the next one in the queue works is printed.
 """
@@ -80,14 +80,16 @@ async def short_leases(server: NatsServer, name: str, venv: Path, folder: Path) 
 
 def kill(playbook: Playbook, how: str) -> None:
     """Kill what ``how`` names, in an order in which nobody notices the death of another one before its own."""
+    itself, workers = playbook.process.pid, playbook.workers()
     victims = {
-        "worker": playbook.workers,
-        "ansible-playbook": lambda: [playbook.process.pid],
-        "ansible-playbook and its workers": lambda: [playbook.process.pid, *playbook.workers()],
-        "keeper and all": lambda: [*playbook.keepers(), playbook.process.pid, *playbook.workers()],
-        "namespace": lambda: [playbook.process.pid],
+        "worker": workers,
+        "ansible-playbook": [itself],
+        "ansible-playbook and its workers": [itself, *workers],
+        "keeper and all": [*playbook.keepers(), itself, *workers],
+        # The kernel ends all others.
+        "namespace": [itself],
     }
-    for pid in victims[how]():
+    for pid in victims[how]:
         os.kill(pid, signal.SIGKILL)
 
 
@@ -144,7 +146,9 @@ async def test_a_forked_child_of_the_work_does_not_keep_the_slot_of_a_dead_worke
         (tmp_path / "action_plugins").mkdir()
         (tmp_path / "action_plugins" / "forks.py").write_text(FORKS)
         with stage.run(stage.play({"forks": {"seconds": 20}}), "a") as playbook:
-            await until(lambda: stage.watch.held == 1 and len(playbook.processes()) > 3, SOON, "it works and has forked")
+            await until(
+                lambda: stage.watch.held == 1 and len(playbook.processes()) > 3, SOON, "it works and has forked"
+            )
             kill(playbook, "worker")
             await until(lambda: not stage.watch.held, 4, "the slot is given back")
             await stage.ends(playbook)

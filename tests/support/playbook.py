@@ -80,7 +80,8 @@ class Playbook:
         inventory = folder / f"{self.mark}.inventory.yml"
         inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, connect)}}))
         self._output = folder / f"{self.mark}.out"
-        self._words = [*options.get("under", []), str(venv / "bin" / "ansible-playbook"), "-i", str(inventory), str(book)]
+        self._words = [*options.get("under", []), str(venv / "bin" / "ansible-playbook")]
+        self._words += ["-i", str(inventory), str(book)]
         self._words += ["-f", str(options.get("forks", 10))]
         self._environment = {
             **os.environ,
