@@ -28,7 +28,7 @@ class HoldWithoutServer:
         raise NoVerdict("Could not connect to nats://u:secret@h:4222.")
 
     def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "seq": 3}
+        return {"governor": "g", "seq": 3, "lease": None}
 
 
 def test_a_slot_that_could_not_be_released(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_a_slot_that_could_not_be_released(monkeypatch: pytest.MonkeyPatch) -> N
     options = {"release": "always", "on_lost": "fail"}
     under = governed.WorkUnderSlot(cast(Hold, HoldWithoutServer()), options, Interruptions())
     result = under.run(lambda: {"rc": 0})
-    assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "released": False}}
+    assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "lease": None, "released": False}}
     assert warnings == ["The slot could not be released; max_age ends it. Could not connect to nats://***@h:4222."]
 
 
@@ -77,6 +77,8 @@ def test_what_is_refused_is_a_result_and_no_exception(
 
 
 class HoldThatRaises:
+    request = SimpleNamespace(stops_when_lost=False)
+
     def __init__(self, exc: Exception) -> None:
         self._exc = exc
 

@@ -169,6 +169,7 @@ def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
             **entering,
             "acquired_at": "2026-03-01T11:59:55.000Z",
             "expires_at": "2026-03-01T12:00:55.000Z",
+            "lease": None,
         },
         "waited": 0.0,
         "waited_by": None,
@@ -201,6 +202,7 @@ def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
         **entering,
         "acquired_at": None,
         "expires_at": None,
+        "lease": None,
     }
     assert result["diff"] == {"before": {"entries": []}, "after": {"entries": [entering]}}
 
