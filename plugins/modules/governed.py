@@ -27,8 +27,8 @@ description:
     keeper ends what that one has begun on the controller, and releases the slot within about a second. When the keeper
     is killed too, or the whole machine or container dies, the lease runs out, and those who wait find that out within
     100 seconds.
-  - A slot has a lease where the governor has leases, O(release=always), and no O(run_id) is given. RV(slot.lease) tells.
-    Any other slot is ended by C(max_age) where nobody releases it.
+  - A slot has a lease where the governor has leases, O(release=always), and no O(run_id) is given; RV(slot.lease)
+    tells. Any other slot is ended by C(max_age) where nobody releases it.
   - What runs under the slot finds the name of the governor and the sequence of the slot in its environment, in
     E(GOVERNOR_NAME) and E(GOVERNOR_SEQ). The sequence serves as a fencing token; see
     RV(jetstream.governor.governor_slot#module:slot.seq). Check mode sets neither.

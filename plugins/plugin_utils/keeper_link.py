@@ -178,9 +178,8 @@ def _start(listening: socket.socket) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).parents[5])
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, sys.path)])
-    parent = multiprocessing.parent_process()
     return subprocess.Popen(
-        [sys.executable, "-m", _MODULE, str(parent.pid if parent is not None else os.getppid())],
+        [sys.executable, "-m", _MODULE, str(_run())],
         stdin=listening.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -188,6 +187,12 @@ def _start(listening: socket.socket) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,
     )
+
+
+def _run() -> int:
+    """Return the id of ansible-playbook, which may be gone already."""
+    parent = multiprocessing.parent_process()
+    return parent.pid if parent is not None and parent.pid is not None else os.getppid()
 
 
 def _folder_name() -> str:

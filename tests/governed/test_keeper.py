@@ -225,6 +225,22 @@ async def test_what_governor_slot_has_left_is_given_back(
 
 
 @within(60)
+async def test_a_server_that_is_away_does_not_hold_up_the_end(
+    server: NatsServer, name: str, tmp_path: Path, venv: Path
+) -> None:
+    async with scene(server, name, venv, tmp_path, limit=9) as stage:
+        with stage.run(leaves_slots(stage, seconds=2), "a") as playbook:
+            await stage.at_work(playbook)
+            server.stop()
+            assert await stage.ends(playbook) == 0, playbook.output
+            began = time.monotonic()
+            # A test run of this repository calls what takes longer than 10 s a leak.
+            await until(lambda: not playbook.processes(), 9, "the keeper ends")
+            print(f"the keeper gave up after {time.monotonic() - began:.1f} s")
+            server.start()
+
+
+@within(60)
 async def test_the_slot_of_a_given_run_id_outlives_its_run(
     server: NatsServer, name: str, tmp_path: Path, venv: Path
 ) -> None:

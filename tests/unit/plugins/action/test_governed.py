@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,7 +21,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     WaitTimeout,
 )
 from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions
+from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions, SlotLost
 from ansible_collections.jetstream.governor.plugins.plugin_utils.play import environment_here
 
 
@@ -140,19 +142,23 @@ class HoldThatTells:
     request = SimpleNamespace(tell_more=lambda _line: None)
     is_kept_by_another = False
 
-    def __init__(self) -> None:
+    def __init__(self, lost: str | None = None) -> None:
         self.ended = ""
+        self._lost = lost
 
     def release(self, _interruptions: Interruptions) -> bool:
         self.ended = "left"
-        return True
+        return self._lost is None
+
+    def lost(self) -> str | None:
+        return self._lost
 
     def keep(self) -> dict[str, Any]:
         self.ended = "kept"
         return {"released": False}
 
     def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "holder": "h", "seq": 3, "held": 1.0}
+        return {"governor": "g", "holder": "h", "seq": 3, "held": 1.0, "lease": 60.0}
 
 
 @pytest.mark.parametrize(
@@ -167,3 +173,63 @@ def test_a_task_that_calls_itself_off_has_not_failed(exc: Exception, ended: str)
     with pytest.raises(type(exc)):
         governed.WorkUnderSlot(cast(Hold, hold), {"release": "on_success"}, Interruptions()).run(work)
     assert hold.ended == ended
+
+
+class Stopping:
+    """Interruptions in which the work is stopped: it raises what it is told to."""
+
+    stopped = True
+
+    @contextlib.contextmanager
+    def working(self, _release: object) -> Iterator[None]:
+        yield
+
+
+SENTENCE = (
+    "The slot of h in governor 'g' was lost while it worked (it was evicted): more may have worked at once than the "
+    "limit allows."
+)
+
+
+@pytest.mark.parametrize("raised", [SlotLost(), OSError("as an action makes of it"), None])
+@pytest.mark.parametrize("release", ["always", "on_success"])
+def test_work_that_was_stopped_has_failed(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, release: str
+) -> None:
+    monkeypatch.setattr(governed.display, "warning", lambda _text: None)
+    monkeypatch.setattr(governed, "end_local_work", lambda: None)
+    hold = HoldThatTells(lost="it was evicted")
+
+    def work() -> dict[str, Any]:
+        if raised is not None:
+            raise raised
+        return {"rc": -15, "changed": True}
+
+    options = {"release": release, "on_lost": "stop"}
+    result = governed.WorkUnderSlot(cast(Hold, hold), options, cast(Interruptions, Stopping())).run(work)
+    assert (result["failed"], result["changed"], result["msg"]) == (True, True, SENTENCE)
+    assert (result["slot"]["lost"], result["slot"]["released"], hold.ended) == (True, False, "left")
+
+
+@pytest.mark.parametrize(("on_lost", "fails"), [("warn", False), ("fail", True), ("stop", True)])
+def test_a_slot_that_was_lost_before_anybody_could_stop_the_work(
+    monkeypatch: pytest.MonkeyPatch, on_lost: str, fails: bool
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(governed.display, "warning", warnings.append)
+    hold = cast(Hold, HoldThatTells(lost="it was evicted"))
+    result = governed.WorkUnderSlot(hold, {"release": "always", "on_lost": on_lost}, Interruptions()).run(
+        lambda: {"rc": 0}
+    )
+    assert (result.get("failed", False), result["rc"], result["slot"]["lost"]) == (fails, 0, True)
+    assert warnings == [SENTENCE]
+
+
+@pytest.mark.parametrize("before", [[], [{"A": "1"}], {"A": "1"}, None])
+def test_the_work_finds_its_slot_in_its_environment(before: Any) -> None:
+    task = SimpleNamespace(environment=before)
+    with governed._knows_its_slot(cast(Any, task), {"governor": "g", "seq": 7}):
+        assert task.environment[-1] == {"GOVERNOR_NAME": "g", "GOVERNOR_SEQ": "7"}
+        with governed._knows_its_slot(cast(Any, task), {"governor": "inner", "seq": 8}):
+            assert task.environment[-1]["GOVERNOR_NAME"] == "inner"
+    assert task.environment == before

@@ -76,7 +76,7 @@ def run(
     with (
         mock.patch.object(action, "_execute_module", return_value=dict(answer)) as execute,
         mock.patch.object(governor_slot, "Adoption", adopts),
-        mock.patch.object(governor_slot, "environment_here", lambda _action: {"NATS_URL": "nats://h"}),
+        mock.patch.object(governor_slot, "environment_here", return_value={"NATS_URL": "nats://h"}),
     ):
         result = action.run(task_vars=task_vars)
     (module,), words = execute.call_args

@@ -224,9 +224,8 @@ def test_a_keeper_that_was_killed_in_the_wait_is_followed_by_another(
     assert keeper.told == ["connect", "greet", "wait", "hold", "done", "connect", "hold"]
 
 
-def test_what_could_not_be_released_is_left_to_the_keeper(
-    monkeypatch: pytest.MonkeyPatch, governor: FakeGovernor, keeper: FakeKeeper
-) -> None:
+@pytest.mark.usefixtures("governor")
+def test_what_could_not_be_released_is_left_to_the_keeper(monkeypatch: pytest.MonkeyPatch, keeper: FakeKeeper) -> None:
     hold = a_hold()
     hold.acquire(CALM)
 
@@ -239,9 +238,7 @@ def test_what_could_not_be_released_is_left_to_the_keeper(
     assert keeper.told[-1] == "gives back"
 
 
-def test_a_wait_that_fails_ends_with_the_keeper_told(
-    monkeypatch: pytest.MonkeyPatch, governor: FakeGovernor, keeper: FakeKeeper
-) -> None:
+def test_a_wait_that_fails_ends_with_the_keeper_told(governor: FakeGovernor, keeper: FakeKeeper) -> None:
     governor._state = a_state(active=0, max_age=0.0)
     hold = a_hold(must_expire=True, ends_with_work=False)
     with pytest.raises(NeverExpires, match="has no max_age, and release: never leaves the slot to max_age"):
@@ -249,9 +246,8 @@ def test_a_wait_that_fails_ends_with_the_keeper_told(
     assert keeper.told == ["connect", "greet", "wait", "done"]
 
 
-def test_why_a_slot_is_lost_is_known_also_when_it_is_over(
-    monkeypatch: pytest.MonkeyPatch, governor: FakeGovernor
-) -> None:
+@pytest.mark.usefixtures("governor")
+def test_why_a_slot_is_lost_is_known_also_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     with_keeper(monkeypatch, FakeKeeper(loses="it was evicted"))
     hold = a_hold()
     hold.acquire(CALM)

@@ -46,7 +46,7 @@ class FakeSlot:
     waited_by = "queue"
     attempts = 2
     in_doubt = False
-    token = "token"  # noqa: S105  # the name of a try
+    token = "token"
     lease = None
     renewed_at = 0.0
     owner = None
