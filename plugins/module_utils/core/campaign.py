@@ -173,7 +173,7 @@ class _Campaign:
             self._withdraw_later(tries)
             raise NoVerdict(
                 f"{exc} It is unknown whether '{self._holder}' has entered governor '{self._governor.name}': an entry "
-                "is withdrawn when a server answers while this process is still there; else max_age ends it.",
+                "is withdrawn when a server answers while this process is still there; else it ends by itself.",
                 **self._facts(tries.tries),
             ) from exc
         except GovernorError:

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Callable
 
 from .durations import format_duration
-from .errors import ConnectionClosed, GovernorError
+from .errors import GovernorError
 from .leases import Leases
 from .names import alive_subject
 from .slot import Slot
@@ -50,36 +50,43 @@ class Renewal:
         self._timing = self._js.timing
         self._leases = Leases(self._js)
         self._lease = slot.lease or 0.0
+        self._answered = True
         self._good_signs = 0
 
     async def run(self) -> None:
-        """Give signs of life until this is cancelled, the entry is gone or the connection is closed."""
+        """Give signs of life until this is cancelled or the entry is gone."""
+        await self._until_next_sign()
+        # Nobody asks before that, and most slots are finished by then.
         async with self._answering():
             watching = asyncio.ensure_future(self._watch())
             try:
-                await self._renew()
+                while await self._renew():
+                    await self._until_next_sign()
             finally:
                 watching.cancel()
 
-    async def _renew(self) -> None:
-        pause = self._slot.renewed_at + self._lease / _SIGNS_PER_LEASE - self._timing.clock()
-        while True:
-            await self._timing.sleep(max(0.0, pause))
-            sent_at = self._timing.clock()
-            pause = min(_AGAIN, self._lease / _SIGNS_PER_LEASE)
-            try:
-                await self._leases.renew(self._slot.governor, self._slot.token)
-                held = await self._slot.still_held()
-            except ConnectionClosed:
-                return
-            except GovernorError as exc:
-                self._js.logger.debug("%s", exc)
-                continue
-            if not held:
-                self._lose("it was evicted, it has expired, or the governor was deleted")
-                return
+    async def _until_next_sign(self) -> None:
+        next_sign = self._slot.renewed_at + self._lease / _SIGNS_PER_LEASE
+        # A sign that got no answer is given again soon.
+        pause = next_sign - self._timing.clock() if self._answered else min(_AGAIN, self._lease / _SIGNS_PER_LEASE)
+        await self._timing.sleep(max(0.0, pause))
+
+    async def _renew(self) -> bool:
+        """Give a sign of life, and return whether the entry may still be there."""
+        sent_at = self._timing.clock()
+        self._answered = False
+        try:
+            await self._leases.renew(self._slot.governor, self._slot.token)
+            held = await self._slot.still_held()
+        except GovernorError as exc:
+            self._js.logger.debug("%s", exc)
+            return True
+        self._answered = True
+        if held:
             self._note_sign(sent_at)
-            pause = sent_at + self._lease / _SIGNS_PER_LEASE - self._timing.clock()
+        else:
+            self._lose("it was evicted, it has expired, or the governor was deleted")
+        return held
 
     def _note_sign(self, sent_at: float) -> None:
         self._slot.renewed_at = sent_at
