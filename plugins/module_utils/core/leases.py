@@ -4,7 +4,7 @@
 
 """The signs of life of all holders: one small stream, in which each slot has a subject with one message.
 
-A holder sends its sign of life together with its entry, and then again and again until it finishes. The stream forgets
+A holder gives a sign of life soon after it has entered, and then again and again until it finishes. The stream forgets
 it after its max_age, which is the lease. The signs do not stand in the governor itself, because a full one with
 replicas takes no message from anybody, and because whoever could renew an entry there could also stay beyond max_age.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from .config import Condition
 from .entry import parse_time
@@ -85,9 +85,15 @@ class Leases:
             ack = await self.js.publish(subject, sign, headers, what=what)
         except UnknownGovernor as exc:
             raise _no_leases(self.js) from exc
+        _renewed.add(self.js.nc)
         if ack.get("domain") != domain and await self._stored(subject) != sign:
             # Another domain has leases too, and was nearer. Its stream says nothing of this one.
             raise NoVerdict(f"{what}: domain '{domain}' has not acknowledged it.")
+
+    @property
+    def were_renewed(self) -> bool:
+        """Whether some lease was renewed over this connection already: the NATS user has the right, and a stream."""
+        return self.js.nc in _renewed
 
     async def _stored(self, subject: str) -> bytes:
         try:
@@ -184,6 +190,7 @@ class Leases:
             raise _no_leases(self.js) from exc
 
 
+_renewed: WeakSet[Client] = WeakSet()
 _streams: WeakKeyDictionary[Client, dict[str | None, _Stream]] = WeakKeyDictionary()
 
 
