@@ -119,8 +119,10 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     if request.check_mode:
         return _predicted(request, manager.state)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
+    # None does as the governor says.
+    lease = None if is_kept else False
     try:
-        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=is_kept)
+        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=lease)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()

@@ -71,8 +71,8 @@ class Adoption:
                 slot["seq"],
                 token,
                 slot["lease"],
-                # When the module has given a sign of life is not known by this clock. The next one is due at once.
-                Timing().clock() - slot["lease"],
+                # When the module has given a sign of life is not known by this clock. The next one is due soon.
+                Timing().clock() - slot["lease"] / 2,
                 slot["holder"],
                 self._owner,
             )

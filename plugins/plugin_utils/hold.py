@@ -214,7 +214,7 @@ class Hold:
                     timeout=campaign.wait_timeout,
                     admit=self._admit,
                     # Nobody would renew it, neither during the work nor when this process has ended.
-                    lease=self._keeper is not None and request.ends_with_work,
+                    lease=None if self._keeper is not None and request.ends_with_work else False,
                 )
             except UnknownGovernor:
                 # The sentence of this one names the governors that there are.

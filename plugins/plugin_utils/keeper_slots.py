@@ -17,7 +17,7 @@ from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, NotOwner, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ..module_utils.core.names import Owner
-from ..module_utils.core.reaper import reaper_of
+from ..module_utils.core.reaper import Reaper
 from ..module_utils.core.renewal import Renewal
 from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack, only_if
@@ -165,15 +165,13 @@ class Slots:
         while True:
             try:
                 slot = await self._slot(held)
-                await Renewal(slot, on_lost).run()
-            except GovernorError as exc:
-                if on_lost is not None and self._timing.clock() > held.renewed_at + (held.lease or 0.0):
-                    on_lost(redact(str(exc)))
-            else:
-                if not slot.stack.js.nc.is_closed:
+                if await _renewed_to_its_end(slot, on_lost):
                     self._held.pop(held.token, None)
                     return
                 held = replace(held, renewed_at=slot.renewed_at)
+            except GovernorError as exc:
+                if on_lost is not None and self._timing.clock() > held.renewed_at + (held.lease or 0.0):
+                    on_lost(redact(str(exc)))
             await self._timing.sleep(_CONNECT_EVERY)
 
     async def _see(self, held: Held, on_lost: OnLost | None) -> None:
@@ -193,7 +191,7 @@ class Slots:
                 stack = await self._stack(address)
                 state = await stack.state()
                 if state.active >= state.config.limit:
-                    again = await reaper_of(stack).look(state)
+                    again = await Reaper(stack).look(state)
             await self._timing.sleep(min(_LOOK_EVERY, again or _LOOK_EVERY))
 
     async def _give_back(self, held: Held) -> None:
@@ -224,3 +222,16 @@ class Slots:
 
     def _repeat(self, once: Callable[[], Awaitable[Answer]]) -> Coroutine[Any, Any, Answer]:
         return self._timing.until_verdict(once, 0.0, self._timing.clock() + FINISH_PATIENCE)
+
+
+async def _renewed_to_its_end(slot: Slot, on_lost: OnLost | None) -> bool:
+    """Renew the slot until it is gone, and return True; False when its connection is closed for good."""
+    renewing = asyncio.ensure_future(Renewal(slot, on_lost).run())
+    try:
+        while not (await asyncio.wait([renewing], timeout=_LOOK_EVERY))[0]:
+            if slot.stack.js.nc.is_closed:
+                return False
+        renewing.result()
+        return True
+    finally:
+        renewing.cancel()

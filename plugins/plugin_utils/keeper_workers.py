@@ -86,13 +86,16 @@ class Worker:
 
     async def serve(self) -> None:
         """Do as the worker says until it is done, or dies; then end its work, and give its slot back."""
-        here = await self._next()
-        if here is not None:
-            self._pid = int(here["pid"])
-            if await self._dies():
-                await asyncio.to_thread(end_work_of, self._pid)
-            self._leaves(gives_back=True)
-        self._writer.close()
+        try:
+            here = await self._next()
+            if here is not None:
+                self._pid = int(here["pid"])
+                if await self._dies():
+                    await asyncio.to_thread(end_work_of, self._pid)
+                self._leaves(gives_back=True)
+        finally:
+            # Whatever went wrong, the worker is not to believe that somebody listens.
+            self._writer.close()
 
     async def _dies(self) -> bool:
         """Do as the worker says until it is done or dies, and return whether it is dead."""

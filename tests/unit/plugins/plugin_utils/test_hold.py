@@ -153,17 +153,19 @@ def test_a_process_that_was_told_to_end_gives_up_sooner(monkeypatch: pytest.Monk
 
 
 class FakeGovernor:
-    """Lets everybody in at once. ``leased``: what each asked for."""
+    """Lets everybody in at once, and has leases. ``leased``: what each asked for, None to do as it says."""
 
     def __init__(self, max_age: float = 60.0) -> None:
-        self.leased: list[bool] = []
+        self.leased: list[Optional[bool]] = []
         self._state = a_state(active=0, max_age=max_age)
 
-    async def start(self, _holder: str, *, admit: Any, lease: bool, owner: Owner, timeout: float) -> Slot:
+    async def start(self, _holder: str, *, admit: Any, lease: Optional[bool], owner: Owner, timeout: float) -> Slot:
         assert timeout == 30
         await admit(None, self._state)
         self.leased.append(lease)
-        return Slot("g", 7, "web01", owner, "token", 0.0, 1, None, stack=cast(Any, None), lease=60.0 if lease else None)
+        return Slot(
+            "g", 7, "web01", owner, "token", 0.0, 1, None, stack=cast(Any, None), lease=60.0 if lease is None else None
+        )
 
 
 @pytest.fixture
@@ -184,7 +186,7 @@ CALM = cast(Interruptions, FakeInterruptions())
 def test_a_slot_with_a_keeper_has_a_lease(governor: FakeGovernor, keeper: FakeKeeper) -> None:
     hold = a_hold(stops_when_lost=True)
     hold.acquire(CALM)
-    assert governor.leased == [True]
+    assert governor.leased == [None]
     assert hold.facts()["lease"] == 60.0
     assert keeper.told == ["connect", "greet", "wait", "hold"]
     (held,) = keeper.held
@@ -220,7 +222,7 @@ def test_a_keeper_that_was_killed_in_the_wait_is_followed_by_another(
 ) -> None:
     keeper = with_keeper(monkeypatch, FakeKeeper(dies_at="hold"))
     a_hold().acquire(CALM)
-    assert governor.leased == [True]
+    assert governor.leased == [None]
     assert keeper.told == ["connect", "greet", "wait", "hold", "done", "connect", "hold"]
 
 
