@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 
+# As ``keeper_words`` has it, which takes its time to import.
 GREETING = b'{"say": "hello"}\n'
 
 # Seconds in which the worker that starts the keeper connects to it.

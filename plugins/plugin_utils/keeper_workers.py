@@ -19,7 +19,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..module_utils.core.names import Owner
-from .keeper import GREETING
 from .keeper_words import Address, Word, address_of, held_of, line, word
 from .local_work import end_work_of
 
@@ -187,7 +186,7 @@ async def keep(run: int, listening: socket.socket, first: socket.socket | None) 
         comes(*await asyncio.open_unix_connection(sock=first, limit=_LONGEST))
 
     def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(GREETING)
+        writer.write(line("hello"))
         comes(reader, writer)
 
     server = await asyncio.start_unix_server(greets, sock=listening, limit=_LONGEST)

@@ -177,7 +177,7 @@ def test_the_module_knows_which_governor_the_keeper_sees() -> None:
     (adoption,) = ran.adoptions
     args, environment, owner = adoption.words
     assert (args["governor"], environment) == ("g", {"NATS_URL": "nats://h"})
-    assert owner == Owner(PLAY["run_id"], "web01", "web01")
+    assert owner == Owner(run_id({}), "web01", "web01")
 
 
 def test_a_job_in_the_background_is_given_back_at_the_end_of_the_run_and_not_renewed() -> None:

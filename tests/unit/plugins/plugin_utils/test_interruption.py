@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -40,7 +40,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         end(number, frame)
         raise TookTooLong
 
-    handlers = {signal.SIGALRM: alarm, signal.SIGUSR1: signal.SIG_DFL}
+    handlers: dict[signal.Signals, Any] = {signal.SIGALRM: alarm, signal.SIGUSR1: signal.SIG_DFL}
     before = {number: signal.signal(number, handlers.get(number, end)) for number in NUMBERS}
     # This process leads no session of its own, and others than the work's belong to it.
     monkeypatch.setattr(interruption, "_lead_a_session", lambda: None)
