@@ -195,5 +195,5 @@ async def keep(run: int, listening: socket.socket, first: socket.socket | None) 
         await asyncio.wait(workers)
     server.close()
     if slots:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(slots[0].end(), _GIVE_UP_AFTER)
+        # It is not cancelled when that is over: a cancelled release is tried for some time more.
+        await asyncio.wait([asyncio.ensure_future(slots[0].end())], timeout=_GIVE_UP_AFTER)
