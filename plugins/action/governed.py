@@ -46,6 +46,9 @@ GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
 
 display = Display()
 
+# What is done under a slot, which gets the environment that tells of it.
+Work = Callable[[Mapping[str, str]], Result]
+
 # Strategies load this file in ansible-playbook itself, before they fork the first worker for the task.
 preload()
 
@@ -115,7 +118,7 @@ class ActionModule(ActionBase):
             )
         return wrapped
 
-    def _governed(self, hold: Hold, work: Callable[[], Result], options: Mapping[str, Any]) -> Result:
+    def _governed(self, hold: Hold, work: Work, options: Mapping[str, Any]) -> Result:
         with Interruptions(hold.lost if hold.request.stops_when_lost else None) as interruptions:
             try:
                 hold.acquire(interruptions)
@@ -124,10 +127,9 @@ class ActionModule(ActionBase):
                 if isinstance(exc, WaitTimeout) and options["on_timeout"] == "skip":
                     return {"skipped": True, "changed": False, "msg": str(exc), "slot": slot}
                 return _failure(exc, slot)
-            with _knows_its_slot(self._task, hold.facts()):
-                return WorkUnderSlot(hold, options, interruptions).run(work)
+            return WorkUnderSlot(hold, options, interruptions).run(partial(work, _environment(hold.facts())))
 
-    def _predicted(self, hold: Hold, work: Callable[[], Result]) -> Result:
+    def _predicted(self, hold: Hold, work: Work) -> Result:
         """Work without a slot (check mode), and fail where a real run would fail before its wait."""
         slot = hold.facts()
         try:
@@ -137,25 +139,25 @@ class ActionModule(ActionBase):
         except GovernorError as exc:
             return _failure(exc, slot)
         with _told_of(slot):
-            return {**work(), "slot": slot}
+            return {**work({}), "slot": slot}
 
-    def _single(self, wrapped: Wrapped, known: dict[str, Any]) -> Callable[[], Result]:
-        def work() -> Result:
+    def _single(self, wrapped: Wrapped, known: dict[str, Any]) -> Work:
+        def work(environment: Mapping[str, str]) -> Result:
             try:
-                return wrapped.run(self, known)
+                return wrapped.run(self, known, environment)
             except AnsibleConnectionFailure as exc:
                 # ansible-core keeps nothing but the message of what is raised here, and would lose the slot.
                 return {"unreachable": True, "changed": False, "msg": str(exc)}
 
         return work
 
-    def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Callable[[], Result]:
+    def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Work:
         def show(result: Result) -> None:
             if not (self._task.no_log or result.get("_ansible_no_log")):
                 # stdout may be in a format of its own, as some callbacks have it.
                 display.display(line_of(result, known["inventory_hostname"], display.verbosity), stderr=True)
 
-        return lambda: run_steps(wrapped, self, known, show)
+        return lambda environment: run_steps(wrapped, self, known, environment, show)
 
     def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> HoldRequest:
         # Other libraries do not take the tagged values of ansible-core 2.19 and newer for plain strings and lists.
@@ -311,16 +313,6 @@ def _told_of(slot: Result) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def _knows_its_slot(task: Task, slot: Result) -> Iterator[None]:
-    """Let what runs in the place of the task find its slot in the environment: the sequence is a fencing token.
-
-    It comes last, so that of governed tasks inside each other the innermost slot is found.
-    """
-    before: Any = task.environment
-    listed = before if isinstance(before, list) else [before]
-    task.environment = [*listed, {"GOVERNOR_NAME": str(slot["governor"]), "GOVERNOR_SEQ": str(slot["seq"])}]
-    try:
-        yield
-    finally:
-        task.environment = before
+def _environment(slot: Result) -> dict[str, str]:
+    """Return in what environment the work finds its slot. The sequence is a fencing token."""
+    return {"GOVERNOR_NAME": str(slot["governor"]), "GOVERNOR_SEQ": str(slot["seq"])}
