@@ -42,8 +42,8 @@ def run_steps(
 ) -> Result:
     """Run the tasks one after the other until one fails, and return the one result that they come to.
 
-    ``outer`` is the action in whose place they run. ``environment`` is added to that of each. ``show`` is called with the result of each, to which the names
-    ``task`` and ``action`` are added.
+    ``outer`` is the action in whose place they run. ``environment`` is added to that of each. ``show`` is called with
+    the result of each, to which the names ``task`` and ``action`` are added.
     """
     results: list[Result] = []
     variables = _Variables(outer, task_vars)

@@ -82,8 +82,8 @@ class Wrapped:
     ) -> dict[str, Any]:
         """Run it as the task executor would run it by itself, and return its result.
 
-        ``environment`` is added to that of the task, which it overrides. ``register`` is called instead of the action's ``register_host_variables``, which there is since ansible-core
-        2.21. Raises what the action raises.
+        ``environment`` is added to that of the task, which it overrides. ``register`` is called instead of the action's
+        ``register_host_variables``, which there is since ansible-core 2.21. Raises what the action raises.
         """
         loaders = outer._shared_loader_obj
         found = loaders.module_loader.find_plugin_with_context(self.action, collection_list=outer._task.collections)
