@@ -38,6 +38,7 @@ from ansible_collections.jetstream.governor.tests.support.client import (
     until,
     within,
 )
+from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 LEASE = 3.0
@@ -63,16 +64,7 @@ def leasing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 async def _prepare(server: NatsServer) -> None:
     async with connected(url(server)) as nc:
-        await Leases(JetStream(nc)).make(1, "Could not prepare")
-        await last_for(nc, LEASE)
-
-
-async def last_for(nc: Client, seconds: float) -> None:
-    """Let signs of life last for so long."""
-    config = (await ask(nc, f"STREAM.INFO.{LEASES_STREAM}"))["config"]
-    window = round(min(seconds, 1) * 1e9)
-    changed = {**config, "max_age": round(seconds * 1e9), "duplicate_window": window}
-    await ask(nc, f"STREAM.UPDATE.{LEASES_STREAM}", changed)
+        await shorten_leases(nc, LEASE)
 
 
 def url(server: NatsServer, user: str = "all") -> str:
@@ -244,7 +236,7 @@ async def test_without_the_stream_the_holder_knows_and_nobody_is_reaped(tmp_path
                 with pytest.raises(NoLeases, match=r"^There is no stream of leases \(GOVLEASES\) at 127.0.0.1:\d+\. "):
                     await Governor(name, other).start("web03")
             assert (await Manager.ensure(name, nc)).changes == (Change("lease", "broken", "ready"),)
-            await last_for(nc, LEASE)
+            await shorten_leases(nc, LEASE)
             await until(lambda: slot.lost is None, 2 * LEASE, "it is no longer lost")
             assert (next_one.done(), len(told)) == (False, 1)
             await slot.finish()

@@ -212,6 +212,8 @@ class _Campaign:
         async def once() -> float:
             sent_at = self._timing.clock()
             await leases.renew(self._governor.name, tries.token)
+            # Each later sign reads the entry too.
+            await self._stack.entry_of(seq, tries.token)
             return sent_at
 
         try:
@@ -219,7 +221,7 @@ class _Campaign:
         except NoVerdict:
             raise
         except GovernorError:
-            await self._withdraw(tries, self._js.patience)
+            await self._stack.delete_own(seq, tries.token)
             raise
 
     async def _admitted(self) -> State:

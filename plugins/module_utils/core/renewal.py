@@ -51,6 +51,7 @@ class Renewal:
         self._leases = Leases(self._js)
         self._lease = slot.lease or 0.0
         self._answered = True
+        self._why = ""
         self._good_signs = 0
         self._later: asyncio.TimerHandle | None = None
         self._running: asyncio.Future[None] | None = None
@@ -96,8 +97,9 @@ class Renewal:
             held = await self._slot.still_held()
         except GovernorError as exc:
             self._js.logger.debug("%s", exc)
+            self._why = f": {exc}"
             return True
-        self._answered = True
+        self._answered, self._why = True, ""
         if held:
             self._note_sign(sent_at)
         else:
@@ -119,7 +121,7 @@ class Renewal:
                 # At the least a moment, so that this ends when the clock stands just before the end.
                 await self._timing.sleep(max(left, self._lease / 100))
                 continue
-            self._lose(f"no server has taken a sign of life for {format_duration(self._lease - left)}")
+            self._lose(f"no server has taken a sign of life for {format_duration(self._lease - left)}{self._why}")
 
     def _lose(self, reason: str) -> None:
         self._good_signs = 0
