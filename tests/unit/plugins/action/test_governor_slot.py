@@ -22,6 +22,11 @@ PLAY = {"run_id": run_id({}), "host": "web01", "strategy": "linear", "batch": 2,
 ANSWER = {"changed": True, "acquired": True}
 
 
+in_the_background = pytest.mark.skipif(
+    __version__.startswith("2.15."), reason="ansible-core 2.15, the last for Python 3.9, is too old a controller"
+)
+
+
 class FakeAdoption:
     """A keeper that sees a governor that was ``created`` at this time."""
 
@@ -154,9 +159,7 @@ def test_the_task_itself_is_not_changed() -> None:
     assert args == {"governor": "g"}
 
 
-@pytest.mark.skipif(
-    __version__.startswith("2.15."), reason="ansible-core 2.15, the last for Python 3.9, is too old a controller"
-)
+@in_the_background
 def test_an_async_task_leaves_the_wait_to_a_job() -> None:
     assert run({"governor": "g"}, TASK_VARS, ANSWER, async_val=60).words["wrap_async"] is True
 
@@ -180,6 +183,7 @@ def test_the_module_knows_which_governor_the_keeper_sees() -> None:
     assert owner == Owner(run_id({}), "web01", "web01")
 
 
+@in_the_background
 def test_a_job_in_the_background_is_given_back_at_the_end_of_the_run_and_not_renewed() -> None:
     ran = run({"governor": "g"}, TASK_VARS, ANSWER, created="noon", async_val=60)
     assert len(ran.adoptions) == 1
