@@ -196,14 +196,14 @@ governors:
           sample: '2026-11-24T10:00:12.345Z'
         lease:
           description:
-            - For how many seconds a sign of life of the holder lasts. It is null for a slot without a lease, which nobody
-              but its holder, C(max_age) or an eviction ends.
+            - For how many seconds a sign of life of the holder lasts. It is null for a slot without a lease, which ends
+              by its holder, C(max_age) or an eviction alone.
           type: float
           sample: 60.0
         renewed_at:
           description:
-            - When the holder last gave a sign of life (UTC). It is null without a lease, and where the NATS user may not
-              read it.
+            - When the holder last gave a sign of life (UTC). It is null without a lease, and where the NATS user may
+              not read it.
             - With a lease it is also null when that was longer ago than the lease. Then the holder has died, or cannot
               reach the server.
           type: str
