@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Workers in processes of their own: each that was killed is followed by another."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict, UnknownGovernor
+from ansible_collections.jetstream.governor.tests.soak.history import History, Orphan, Turn
+from ansible_collections.jetstream.governor.tests.soak.plan import LEASE
+from ansible_collections.jetstream.governor.tests.soak.stage import GOVERNOR, Stage
+from ansible_collections.jetstream.governor.tests.soak.turns import clock
+
+PROCESSES = 4
+_HOLD = 1.5 * LEASE
+"""Seconds for which the longest of their work takes."""
+_LONGEST_LINE = 1 << 20
+_UNDERWAY = 0.5
+"""Seconds in which what a process had sent before its death has arrived."""
+_LOOKS = 0.25
+_STOP = 15.0
+
+_MODULE = "ansible_collections.jetstream.governor.tests.soak.worker"
+_OURS = ("killed", "evicted", "evicted_by", "stills")
+"""What is written down of its turns here."""
+
+
+class Worker:
+    """One process, and the ``turn`` that it takes, as it has last told."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, history: History) -> None:
+        self.name = name
+        self.turn: Turn | None = None
+        self.stopped: float | None = None
+        self._process = process
+        self._history = history
+
+    @property
+    def works(self) -> bool:
+        return self.turn is not None and self.turn.began is not None and self.turn.ended is None
+
+    @property
+    def lives(self) -> bool:
+        return self._process.returncode is None
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+        self.stopped = clock()
+
+    def go_on(self) -> None:
+        """Nothing that it does can be earlier than this moment."""
+        assert self.stopped is not None
+        if self.turn is not None:
+            self.turn.stills.append((self.stopped, clock()))
+        self.stopped = None
+        if self.lives:
+            self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> Turn | None:
+        """The turn that it was in."""
+        if self.lives:
+            self._process.kill()
+        turn = self.turn
+        if turn is None or turn.over <= clock():
+            return None
+        turn.killed = clock()
+        return turn
+
+    def close(self) -> None:
+        """Let it end after its turn."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    async def reads(self) -> None:
+        """Write down what it tells, until it ends."""
+        assert self._process.stdout is not None
+        while (line := await self._process.stdout.readline()).endswith(b"\n"):
+            self._take(json.loads(line))
+        await self._process.wait()
+
+    def _take(self, told: dict[str, object]) -> None:
+        if "reaped" in told:
+            self._history.reaped[int(str(told["reaped"]))] = float(str(told["at"]))
+            return
+        values = dict(told["turn"])  # type: ignore[call-overload]
+        if self.turn is None or self.turn.holder != values["holder"]:
+            self.turn = Turn(values["holder"], values["asked"])
+            self._history.turns.append(self.turn)
+        for key, value in values.items():
+            if key not in _OURS:
+                setattr(self.turn, key, value)
+
+
+class Workforce:
+    """At work from the beginning; ``ends`` has them end after their turns."""
+
+    def __init__(self, stage: Stage, history: History) -> None:
+        self.workers: list[Worker] = []
+        self._stage = stage
+        self._history = history
+        self._closing = False
+        self._tasks = [asyncio.ensure_future(self._keep(number)) for number in range(PROCESSES)]
+
+    async def ends(self, within: float) -> None:
+        self._closing = True
+        for worker in self.workers:
+            worker.close()
+        await asyncio.wait(self._tasks, timeout=within)
+
+    async def stop(self) -> None:
+        """Kill what is still there, and leave the dead to themselves."""
+        self._closing = True
+        for worker in self.workers:
+            worker.kill()
+        _done, left = await asyncio.wait(self._tasks, timeout=_STOP)
+        for each in left:
+            each.cancel()
+
+    async def kill(self, worker: Worker) -> None:
+        """Kill one, and see when its entry has gone, if it had one: perhaps it knew nothing of that itself."""
+        turn = worker.kill()
+        if turn is not None:
+            self._tasks.append(asyncio.ensure_future(self._watch(turn)))
+
+    async def _keep(self, number: int) -> None:
+        life = 0
+        while not self._closing:
+            life += 1
+            worker = await self._start(f"process {number} life {life}", number)
+            self.workers.append(worker)
+            await worker.reads()
+            self.workers.remove(worker)
+
+    async def _start(self, name: str, number: int) -> Worker:
+        urls = [proxy.url for proxy in self._stage.proxies]
+        shift = number % len(urls)
+        settings = {
+            "name": name,
+            "seed": self._stage.plan.seed,
+            "governor": GOVERNOR,
+            "urls": urls[shift:] + urls[:shift],
+            "hold": _HOLD,
+        }
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", _MODULE, json.dumps(settings), stdin=pipe, stdout=pipe, limit=_LONGEST_LINE
+        )
+        return Worker(name, process, self._history)
+
+    async def _watch(self, turn: Turn) -> None:
+        assert turn.killed is not None
+        await asyncio.sleep(_UNDERWAY)
+        stack, seq = self._stage.manager.stack, None
+        place = None
+        while not self._closing:
+            try:
+                if seq is None:
+                    found = await stack.find(lambda entry: entry.holder == turn.holder)
+                    if found is None:
+                        return
+                    seq, place = found.seq, len(self._history.orphans)
+                    self._history.orphans.append(Orphan(turn.holder, turn.killed, float("inf")))
+                elif await stack.entry(seq) is None:
+                    break
+            except NoVerdict:
+                continue
+            except UnknownGovernor:
+                # It is being made anew, and the entry has gone with it.
+                break
+            await asyncio.sleep(_LOOKS)
+        else:
+            return
+        if place is not None:
+            self._history.orphans[place] = Orphan(turn.holder, turn.killed, clock())
+
+
+@asynccontextmanager
+async def workforce(stage: Stage, history: History) -> AsyncIterator[Workforce]:
+    people = Workforce(stage, history)
+    try:
+        yield people
+    finally:
+        await people.stop()
