@@ -119,7 +119,7 @@ def _fate(history: History, turn: Optional[Turn]) -> str:
 
 
 def _late(history: History, promises: Promises) -> Iterator[Finding]:
-    yield from _beyond(history, promises.handed_on, handed_on_within(history), "dead", "handed on")
+    yield from _beyond(history, promises.handed_on_in_order, handed_on_within(history), "dead", "handed on")
     yield from _beyond(history, promises.noticed_in_order, history.lease / 3 + NOTICED_IN_ORDER, "late", "noticed")
     yield from _beyond(history, promises.noticed, history.lease + NOTICED_AT_LAST, "late", "noticed at last")
     yield from _beyond(history, promises.without_grant, longest_without_grant(history), "starved", "a slot granted")

@@ -36,12 +36,16 @@ def most_crowded(history: History) -> Crowding:
 
 
 def alive_until(history: History, turn: Turn) -> float:
-    """Until then neither max_age, nor an eviction, nor the end of its lease can have ended the entry, and it had not
-    gone with its governor. After the work, nobody gives signs of life for it.
-    """
+    """Until then nobody can have ended the entry, not for want of signs of life either. After the work there are none."""
+    signs = [turn.lease_over] if turn.lease_over is not None else []
+    signs += [turn.ended + history.lease] if turn.ended is not None else []
+    return min([_ended_by_others(history, turn), *signs])
+
+
+def _ended_by_others(history: History, turn: Turn) -> float:
+    """Until then neither max_age nor an eviction can have ended the entry, nor was its governor made anew."""
     ends = [turn.since + history.max_age - CLOCKS] if history.max_age else []
-    ends += [each for each in (turn.evicted, turn.lease_over) if each is not None]
-    ends += [turn.ended + history.lease] if turn.ended is not None else []
+    ends += [turn.evicted] if turn.evicted is not None else []
     ends += [reset.start for reset in history.resets if turn.since - CLOCKS <= reset.end]
     return min(ends, default=math.inf)
 
@@ -52,7 +56,7 @@ def _steps(history: History) -> list[tuple[float, int, Turn]]:
         if turn.began is None:
             continue
         # Work that goes on when its entry has expired, or was evicted, is under no cap any more.
-        end = min(history.closed, turn.works_until, alive_until(history, turn))
+        end = min(history.closed, turn.works_until, _ended_by_others(history, turn))
         if end > turn.began:
             steps += [(turn.began, 1, turn), (end, -1, turn)]
     # At the same moment the ends come first, as in most_at_once.

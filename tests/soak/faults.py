@@ -63,13 +63,16 @@ _PAUSE_OF_HOLDERS = 6.0
 
 
 async def break_things(scene: Scene, until_moment: float) -> None:
-    """All series, until then; the last fault is over when this returns."""
+    """All series, until then; the last fault is over when this returns. Then a holder dies whose slot is handed on in
+    peace.
+    """
     seed = scene.stage.plan.seed
     await asyncio.gather(
         _series(scene, OF_SERVERS, Random(f"{seed} servers"), _PAUSE_OF_SERVERS, until_moment),
         _series(scene, OF_CLIENTS, Random(f"{seed} clients"), _PAUSE_OF_CLIENTS, until_moment),
         _series(scene, OF_HOLDERS, Random(f"{seed} holders"), _PAUSE_OF_HOLDERS, until_moment),
     )
+    await _carry_out(scene, Fault(1, client_faults.kill_worker), Random(f"{seed} last"), of_servers=False)
 
 
 async def _series(scene: Scene, table: tuple[Fault, ...], random: Random, pause: float, until_moment: float) -> None:

@@ -79,6 +79,7 @@ _PROMISES = [
     "seed",
     "P1 most / cap",
     "P2 handed on",
+    "in order",
     "killed",
     "P3 P4 phantoms",
     "leaked",
@@ -91,9 +92,9 @@ _PROMISES = [
 _NOTES_ON_PROMISES = [
     f"Seconds, with a lease of {LEASE:g} s and an observation of {required(LEASE, LEASE):g} s.",
     "P1: at work at once of those who were not told that their slot is lost. P2: until a killed holder's slot was free "
-    "for the next while somebody waited and the servers were in order; killed: with a slot. P3, P4: holders without an "
-    "entry; leaked: entries without a holder. P5: until a holder was told that its slot is lost, at the worst, and when "
-    "no fault was in the way. P6: holders reaped that lived; reaped: all that were. P7: without a grant after the last "
+    "for the next, while somebody waited; then after the last fault of servers; killed: with a slot. P3, P4: holders "
+    "without an entry; leaked: entries without a holder. P5: until a holder was told that its slot is lost, at worst and "
+    "where no fault was near. P6: holders reaped that lived; reaped: all that were. P7: without a grant after the last "
     "fault of servers, while somebody waited.",
 ]
 
@@ -225,6 +226,7 @@ def _promises(plan: Plan, history: History, verdict: Verdict) -> list[str]:
         str(plan.seed),
         f"{verdict.crowding.most} / {verdict.crowding.cap}",
         f"{kept.handed_on.seconds:.1f}",
+        f"{kept.handed_on_in_order.seconds:.1f}",
         str(len(history.orphans)),
         str(verdict.count("twice", "missing")),
         str(verdict.count("leak")),

@@ -29,11 +29,13 @@ class Moment(NamedTuple):
 
 
 class Promises(NamedTuple):
-    """The worst of each kind. ``noticed_in_order`` is of those whom no fault disturbed, ``noticed`` of all.
-    ``without_grant``: while somebody waited, after the last fault of servers was over.
+    """The worst of each kind. ``handed_on_in_order``: after the last fault of servers that struck meanwhile.
+    ``noticed_in_order`` is of those whom no fault disturbed, ``noticed`` of all. ``without_grant``: while somebody
+    waited, after the last fault of servers was over.
     """
 
     handed_on: Moment
+    handed_on_in_order: Moment
     noticed: Moment
     noticed_in_order: Moment
     without_grant: Moment
@@ -42,7 +44,11 @@ class Promises(NamedTuple):
 def kept_promises(history: History) -> Promises:
     noticed = list(_noticed(history))
     return Promises(
-        handed_on=max((_handed_on(history, orphan) for orphan in history.orphans), default=Moment()),
+        handed_on=max((_handed_on(history, orphan, orphan.killed) for orphan in history.orphans), default=Moment()),
+        handed_on_in_order=max(
+            (_handed_on(history, orphan, _in_order_since(history, orphan)) for orphan in history.orphans),
+            default=Moment(),
+        ),
         noticed=max((moment for _turn, moment in noticed), default=Moment()),
         noticed_in_order=max((moment for turn, moment in noticed if not _disturbed(history, turn)), default=Moment()),
         without_grant=_without_grant(history),
@@ -61,10 +67,14 @@ def longest_without_grant(history: History) -> float:
 # -- dead holders
 
 
-def _handed_on(history: History, orphan: Orphan) -> Moment:
-    """The longest time for which somebody waited on end. What happens to servers makes waiters watch anew."""
+def _in_order_since(history: History, orphan: Orphan) -> float:
+    """What happens to servers makes waiters watch anew."""
+    return max([orphan.killed, *(trouble.end for trouble in history.troubles if trouble.start < orphan.gone)])
+
+
+def _handed_on(history: History, orphan: Orphan, start: float) -> Moment:
+    """The longest time for which somebody waited on end since ``start``."""
     gone = min(orphan.gone, history.closed)
-    start = max([orphan.killed, *(trouble.end for trouble in history.troubles if trouble.start < gone)])
     longest = Moment(0.0, gone, orphan.holder)
     for began, ended in _joined((turn.asked + _WAITS, turn.waited_until) for turn in history.turns):
         until = min(ended, gone)

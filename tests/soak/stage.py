@@ -27,6 +27,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.names impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import CONSUMER
 from ansible_collections.jetstream.governor.tests.soak.plan import LEASE, Plan
 from ansible_collections.jetstream.governor.tests.support.client import Json, connected, until
+from ansible_collections.jetstream.governor.tests.support.leases import set_lease
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.routes import Routes, cluster_with_gates
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -108,7 +109,7 @@ async def stage(plan: Plan, folder: Path) -> AsyncIterator[Stage]:
         admin = await stack.enter_async_context(connected([node.url for node in nodes]))
         manager = await create(plan, admin)
         made = Stage(plan, nodes, routes, proxies, admin, manager, disk)
-        await until(lambda: _shorter_lease(made), 60, "the lease is shorter")
+        await set_lease(admin, LEASE)
         yield made
 
 
@@ -126,15 +127,6 @@ def _small_disk(path: Path) -> Iterator[Path | None]:
         yield path
     finally:
         subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-async def _shorter_lease(stage: Stage) -> bool:
-    """The lease is the stream's to tell."""
-    config = (await stage.told(f"STREAM.INFO.{LEASES}")).get("config")
-    if config is None:
-        return False
-    wanted = {**config, "max_age": round(LEASE * 1e9), "duplicate_window": 0}
-    return bool(await stage.told(f"STREAM.UPDATE.{LEASES}", wanted))
 
 
 async def create(plan: Plan, admin: Client) -> Manager:
