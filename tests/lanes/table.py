@@ -31,7 +31,7 @@ OF_MODULES = ("connection", "governor_info", "governor_slot", "governor_stream")
 OF_THE_CONTROLLER = ("governed_matrix",)
 """Those of what runs on the controller alone and takes long: 2.19 goes without them."""
 SOAK_SEEDS = ("17", "4")
-"""Three replicas with a max_age; one replica in a cluster."""
+"""Three replicas; one replica in a cluster."""
 TESTS = "tests"
 """The environment that the lanes of plain pytest share."""
 

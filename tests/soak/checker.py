@@ -98,11 +98,7 @@ def _missing(history: History) -> Iterator[Finding]:
 def _leaks(history: History) -> Iterator[Finding]:
     turns = {turn.holder: turn for turn in history.turns}
     for entry in history.left:
-        turn = turns.get(entry.holder)
-        if turn is not None and turn.killed is not None:
-            # Nobody waits any more, who would take it from the dead.
-            continue
-        fate = _fate(history, turn)
+        fate = _fate(history, turns.get(entry.holder))
         yield Finding("leak", f"the entry {entry.seq} of {entry.holder} is left ({fate})")
 
 

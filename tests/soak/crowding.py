@@ -36,7 +36,7 @@ def most_crowded(history: History) -> Crowding:
 
 
 def alive_until(history: History, turn: Turn) -> float:
-    """Until then nobody can have ended the entry, not for want of signs of life either. After the work there are none."""
+    """Until then nobody can have ended the entry, nor for want of signs of life: after the work there are none."""
     signs = [turn.lease_over] if turn.lease_over is not None else []
     signs += [turn.ended + history.lease] if turn.ended is not None else []
     return min([_ended_by_others(history, turn), *signs])

@@ -93,9 +93,9 @@ _NOTES_ON_PROMISES = [
     f"Seconds, with a lease of {LEASE:g} s and an observation of {required(LEASE, LEASE):g} s.",
     "P1: at work at once of those who were not told that their slot is lost. P2: until a killed holder's slot was free "
     "for the next, while somebody waited; then after the last fault of servers; killed: with a slot. P3, P4: holders "
-    "without an entry; leaked: entries without a holder. P5: until a holder was told that its slot is lost, at worst and "
-    "where no fault was near. P6: holders reaped that lived; reaped: all that were. P7: without a grant after the last "
-    "fault of servers, while somebody waited.",
+    "without an entry; leaked: entries without a holder. P5: until a holder was told that its slot is lost, at worst; "
+    "then where no fault was near. P6: holders reaped that lived; reaped: all that were. P7: without a grant after the "
+    "last fault of servers, while somebody waited.",
 ]
 
 
@@ -181,17 +181,21 @@ async def _run(plan: Plan, seconds: float, folder: Path, history: History, nodes
             await people.stop()
             await processes.stop()
             try:
-                history.left += await _left(made)
+                history.left += await _left(made, {turn.holder for turn in history.turns if turn.killed is not None})
             except GovernorError as error:
                 history.broken.append(f"the entries that are left could not be read: {error}")
 
 
-async def _left(made: Stage) -> list[Left]:
-    """Entries that nobody gives back, even if max_age were to end them before long."""
+async def _left(made: Stage, dead: set[str]) -> list[Left]:
+    """Entries that nobody gives back, even if max_age were to end them before long.
+
+    Without those of the dead: nobody waits any more who would reap them.
+    """
     left: dict[int, Left] = {}
     deadline = clock() + _SETTLE
     while True:
-        state, entries = await made.manager.refresh(), await made.manager.entries()
+        state = await made.manager.refresh()
+        entries = [entry for entry in await made.manager.entries() if entry.holder not in dead]
         for entry in entries:
             expires = entry.expires_at(state.config.max_age)
             if clock() > deadline or (expires and (expires - state.now).total_seconds() < 1):
@@ -212,7 +216,7 @@ def _row(plan: Plan, version: tuple[int, ...], minutes: float, history: History,
         str(verdict.grants),
         str(history.faults),
         f"{verdict.crowding.most} / {verdict.crowding.cap}",
-        str(len(history.left)),
+        str(verdict.count("leak")),
         f"{verdict.idleness.in_order:.1f}",
         f"{verdict.idleness.in_all:.1f}",
         str(verdict.doubts),

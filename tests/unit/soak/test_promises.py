@@ -109,11 +109,9 @@ def test_a_phantom() -> None:
     assert kinds(check(history([turn(1, 0, 10, missed=5.0)]))) == ["missing"]
 
 
-def test_what_is_left_of_the_dead_is_no_leak() -> None:
-    turns = [turn(1, 0, None, killed=5.0), turn(2, 6, 8)]
-    assert texts(check(history(turns, left=[Left(1, "t1"), Left(2, "t2")]))) == [
-        "leak: the entry 2 of t2 is left (it was released, at 8.00 s)"
-    ]
+def test_an_entry_that_is_left() -> None:
+    verdict = check(history([turn(1, 0, 8)], left=[Left(1, "t1")]))
+    assert texts(verdict) == ["leak: the entry 1 of t1 is left (it was released, at 8.00 s)"]
 
 
 # -- P5: a lost slot is noticed
