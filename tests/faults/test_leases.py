@@ -29,7 +29,6 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.manager im
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import LEASES_STREAM
 from ansible_collections.jetstream.governor.plugins.module_utils.core.renewal import Renewal
 from ansible_collections.jetstream.governor.tests.faults.crowd import create
-from ansible_collections.jetstream.governor.tests.support import holder as holder_process
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
 from ansible_collections.jetstream.governor.tests.support.leases import set_lease
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
@@ -42,6 +41,7 @@ HANDED_ON = LEASE + OBSERVATION + 10
 WATCHED = OBSERVATION + 3
 """Seconds after which waiters would have reaped whom they took for dead."""
 
+HOLDER = "ansible_collections.jetstream.governor.tests.support.holder"
 SILENT = {"user": "silent", "password": "silent"}
 """May give no signs of life."""
 _USERS = """
@@ -120,16 +120,18 @@ async def leases_led_by(nodes: list[NatsServer], nc: Client) -> NatsServer:
 @within(60)
 async def test_the_slot_of_a_killed_holder_goes_to_the_next_in_the_queue(whole: list[NatsServer], name: str) -> None:
     async with governor(whole, name) as (manager, _nc, waiters):
-        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(holder_process.__file__), whole[1].url, name, "web00", stdin=pipe, stdout=pipe
+            sys.executable, "-m", HOLDER, whole[1].url, name, "web00", stdout=asyncio.subprocess.PIPE
         )
-        assert process.stdout is not None
-        seq = int(await process.stdout.readline())
-        await waiters.join("web01", "web02", "web03")
-        assert await sequences(manager) == [seq]
-        process.kill()
-        await process.wait()
+        try:
+            assert process.stdout is not None
+            seq = int(await process.stdout.readline())
+            await waiters.join("web01", "web02", "web03")
+            assert await sequences(manager) == [seq]
+            assert process.returncode is None
+        finally:
+            process.kill()
+            await process.wait()
         assert await waiters.ends(HANDED_ON) == ["web01", "web02", "web03"]
 
 

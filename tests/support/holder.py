@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A holder in a process of its own, to be killed: ``holder.py URL GOVERNOR HOLDER``.
+"""A holder in a process of its own, to be killed: ``python -m ...holder URL GOVERNOR HOLDER``.
 
-It tells the sequence of its slot, and holds it until it is killed, or its standard input ends.
+It tells the sequence of its slot, and holds it until then.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ async def main() -> None:
     nc = await nats.connect(url)
     slot = await Governor(name, nc).start(holder)
     print(slot.seq, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await slot.finish()
-    await nc.close()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
