@@ -15,7 +15,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .absences import Absences, pace
+from .absences import Absences
 from .entry import Entry
 from .errors import GovernorError
 from .leases import Leases
@@ -77,7 +77,7 @@ class Reaper:
         for entry in self._entries:
             if entry.token in due:
                 await self._judge(entry, entry.token)
-        return pace(signs.lease)
+        return self._absences.next_look(signs.lease, began)
 
     async def _read_entries(self, state: State) -> None:
         """Read them again unless they are the same: with the same last one and the same number, none came or went."""
