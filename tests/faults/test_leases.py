@@ -30,7 +30,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.names impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.renewal import Renewal
 from ansible_collections.jetstream.governor.tests.faults.crowd import create
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
-from ansible_collections.jetstream.governor.tests.support.leases import set_lease
+from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, cluster
@@ -97,7 +97,7 @@ async def governor(
     """With a connection that nobody cuts, and those who wait over it."""
     async with connected([node.url for node in nodes]) as nc:
         manager = await create(name, nc, limit=limit)
-        await set_lease(nc, LEASE)
+        await shorten_leases(nc, LEASE, 3)
         waiters = Waiters(nc, name)
         try:
             yield manager, nc, waiters
@@ -171,8 +171,7 @@ async def stop_all(nodes: list[NatsServer], _nc: Client) -> None:
 
 async def make_leases_anew(_nodes: list[NatsServer], nc: Client) -> None:
     await ask(nc, f"STREAM.DELETE.{LEASES_STREAM}")
-    await Leases(JetStream(nc)).make(3, "Could not make the leases anew")
-    await set_lease(nc, LEASE)
+    await shorten_leases(nc, LEASE, 3)
 
 
 @pytest.mark.parametrize("fault", [kill_the_leader, stop_all, make_leases_anew])
@@ -201,10 +200,10 @@ async def test_who_is_cut_off_from_the_leases_alone_is_not_reaped(whole: list[Na
     """It is asked, and answers. It does not know that, and counts its slot as lost."""
     async with governor(whole, name) as (_manager, nc, waiters), connected(whole[0].url, **SILENT) as silent:
         first = await Governor(name, nc).start("web00")
-        assert first.renewing is not None
-        first.renewing.cancel()
+        assert first.renewal is not None
+        first.renewal.cancel()
         slot = first.over(silent)
-        slot.renewing = asyncio.ensure_future(Renewal(slot).run())
+        slot.renewal = Renewal(slot).start()
         await waiters.join("web01")
         await asyncio.sleep(LEASE + WATCHED)
         assert waiters.granted == []

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor
-from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager, list_governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.listing import list_governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
 from ansible_collections.jetstream.governor.tests.interop.program import Choria, ChoriaError
 from ansible_collections.jetstream.governor.tests.support.client import connected, stored_config, within

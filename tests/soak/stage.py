@@ -27,7 +27,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.names impo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import CONSUMER
 from ansible_collections.jetstream.governor.tests.soak.plan import LEASE, Plan
 from ansible_collections.jetstream.governor.tests.support.client import Json, connected, until
-from ansible_collections.jetstream.governor.tests.support.leases import set_lease
+from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.routes import Routes, cluster_with_gates
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -109,7 +109,7 @@ async def stage(plan: Plan, folder: Path) -> AsyncIterator[Stage]:
         admin = await stack.enter_async_context(connected([node.url for node in nodes]))
         manager = await create(plan, admin)
         made = Stage(plan, nodes, routes, proxies, admin, manager, disk)
-        await set_lease(admin, LEASE)
+        await shorten_leases(admin, LEASE, plan.replicas)
         yield made
 
 

@@ -93,9 +93,9 @@ class Visit:
     def _moved(self, slot: Slot) -> Slot:
         """The slot over another connection, as when one process takes it over from another."""
         moved = slot.over(self._random.choice(self._connections))
-        if slot.renewing is not None:
-            slot.renewing.cancel()
-            moved.renewing = asyncio.ensure_future(Renewal(moved, self._note_lost).run())
+        if slot.renewal is not None:
+            slot.renewal.cancel()
+            moved.renewal = Renewal(moved, self._note_lost).start()
         return moved
 
     async def _work(self, slot: Slot, seconds: float) -> None:

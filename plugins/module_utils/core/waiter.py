@@ -16,7 +16,7 @@ from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRe
 from .lookout import Advice, Lookout
 from .place import Place
 from .queue import QueueState
-from .reaper import reaper_of
+from .reaper import Reaper
 from .stack import Stack
 from .watch import current_watch
 
@@ -46,7 +46,7 @@ class Waiter:
         self._backoff = backoff
         self._timing = stack.js.timing
         self._lookout = Lookout(self._timing, subject, interval)
-        self._reaper = reaper_of(stack)
+        self._reaper = Reaper(stack)
         self._mine: Place | None = None
         self._counting: asyncio.Future[None] | None = None
         self._refusals = 0
