@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-_LOGGER = "jetstream.governor"
-_REAPED = "Slot %d of governor %s was taken from"
+LOGGER = "jetstream.governor"
+REAPED = "Slot %d of governor %s was taken from"
 
 
 class _Handler(logging.Handler):
@@ -18,12 +18,12 @@ class _Handler(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        if str(record.msg).startswith(_REAPED) and isinstance(record.args, tuple):
+        if str(record.msg).startswith(REAPED) and isinstance(record.args, tuple):
             self._tell(int(str(record.args[0])))
 
 
 def tell_reaped(tell: Callable[[int], None]) -> None:
     """From now on call ``tell`` with the sequence of each entry that is reaped here. Nothing else is logged."""
-    logger = logging.getLogger(_LOGGER)
+    logger = logging.getLogger(LOGGER)
     logger.handlers[:] = [_Handler(tell)]
     logger.propagate = False

@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import threading
+import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from random import Random
@@ -28,6 +30,8 @@ _PATIENCE = (10.0, 40.0, None)
 _PAUSE = 0.5
 _AWAY = 10.0
 """Seconds until what was in doubt at the end is left to the servers."""
+_ENDS_WITHIN = 180.0
+"""Seconds after which nobody waits for the end of its turn any more, if the servers are gone for ever."""
 
 
 async def main() -> None:
@@ -67,6 +71,8 @@ def _set_at_the_end_of_input(event: asyncio.Event) -> None:
     def read() -> None:
         sys.stdin.read()
         loop.call_soon_threadsafe(event.set)
+        time.sleep(_ENDS_WITHIN)
+        os._exit(1)
 
     threading.Thread(target=read, daemon=True).start()
 

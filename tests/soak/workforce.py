@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict, UnknownGovernor
 from ansible_collections.jetstream.governor.tests.soak.history import History, Orphan, Turn
@@ -18,7 +20,7 @@ from ansible_collections.jetstream.governor.tests.soak.plan import LEASE
 from ansible_collections.jetstream.governor.tests.soak.stage import GOVERNOR, Stage
 from ansible_collections.jetstream.governor.tests.soak.turns import clock
 
-PROCESSES = 4
+_PROCESSES = 4
 _HOLD = 1.5 * LEASE
 """Seconds for which the longest of their work takes."""
 _LONGEST_LINE = 1 << 20
@@ -85,11 +87,11 @@ class Worker:
             self._take(json.loads(line))
         await self._process.wait()
 
-    def _take(self, told: dict[str, object]) -> None:
+    def _take(self, told: dict[str, Any]) -> None:
         if "reaped" in told:
-            self._history.reaped[int(str(told["reaped"]))] = float(str(told["at"]))
+            self._history.reaped[told["reaped"]] = told["at"]
             return
-        values = dict(told["turn"])  # type: ignore[call-overload]
+        values = told["turn"]
         if self.turn is None or self.turn.holder != values["holder"]:
             self.turn = Turn(values["holder"], values["asked"])
             self._history.turns.append(self.turn)
@@ -106,7 +108,7 @@ class Workforce:
         self._stage = stage
         self._history = history
         self._closing = False
-        self._tasks = [asyncio.ensure_future(self._keep(number)) for number in range(PROCESSES)]
+        self._tasks = [asyncio.ensure_future(self._keep(number)) for number in range(_PROCESSES)]
 
     async def ends(self, within: float) -> None:
         self._closing = True
@@ -135,6 +137,8 @@ class Workforce:
             life += 1
             worker = await self._start(f"process {number} life {life}", number)
             self.workers.append(worker)
+            if self._closing:
+                worker.close()
             await worker.reads()
             self.workers.remove(worker)
 
@@ -166,7 +170,7 @@ class Workforce:
                     if found is None:
                         return
                     seq, place = found.seq, len(self._history.orphans)
-                    self._history.orphans.append(Orphan(turn.holder, turn.killed, float("inf")))
+                    self._history.orphans.append(Orphan(turn.holder, turn.killed, math.inf))
                 elif await stack.entry(seq) is None:
                     break
             except NoVerdict:
