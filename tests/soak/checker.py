@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
@@ -87,12 +88,20 @@ def _twice(history: History) -> Iterator[Finding]:
 
 def _missing(history: History) -> Iterator[Finding]:
     for turn in history.turns:
-        if turn.missed is not None and turn.missed < alive_until(history, turn):
-            reaped = history.reaped.get(turn.seq)
-            at, kind = history.at(turn.missed), "missing"
-            if reaped is not None:
-                at, kind = f"{at}, reaped {history.at(reaped)}", "reaped"
-            yield Finding(kind, f"{turn.holder} was told that its entry {turn.seq} is gone, {at}")
+        reaped = _reaped(history, turn)
+        gone = min((each for each in (turn.missed, reaped) if each is not None), default=math.inf)
+        if gone >= alive_until(history, turn):
+            continue
+        told = "was not told" if turn.missed is None else f"was told, {history.at(turn.missed)},"
+        how = "" if reaped is None else f", reaped {history.at(reaped)}"
+        kind = "missing" if reaped is None else "reaped"
+        yield Finding(kind, f"{turn.holder} {told} that its entry {turn.seq} is gone{how}")
+
+
+def _reaped(history: History, turn: Turn) -> Optional[float]:
+    """When its entry was reaped. In a governor that is made anew on an older server sequences come again."""
+    moment = history.reaped.get(turn.seq)
+    return None if moment is None or turn.granted is None or moment < turn.granted else moment
 
 
 def _leaks(history: History) -> Iterator[Finding]:

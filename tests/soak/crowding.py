@@ -36,8 +36,11 @@ def most_crowded(history: History) -> Crowding:
 
 
 def alive_until(history: History, turn: Turn) -> float:
-    """Until then nobody can have ended the entry, nor for want of signs of life: after the work there are none."""
-    signs = [turn.lease_over] if turn.lease_over is not None else []
+    """Until then nobody can have ended the entry, nor for want of signs of life: after the work there are none, nor of
+    who stands still or is dead.
+    """
+    signs = [each for each in (turn.lease_over, turn.killed) if each is not None]
+    signs += [start + history.lease for start, end in turn.stills if end - start > history.lease]
     signs += [turn.ended + history.lease] if turn.ended is not None else []
     return min([_ended_by_others(history, turn), *signs])
 

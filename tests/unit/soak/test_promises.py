@@ -171,6 +171,25 @@ def test_a_holder_that_is_reaped_alive(more: dict[str, Any], found: list[str]) -
     assert verdict.count("reaped") == len(found)
 
 
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({}, ["reaped"]),
+        ({"killed": 10.0}, []),
+        ({"stills": [(5.0, 25.0)]}, []),
+        # It could have given a sign since.
+        ({"stills": [(5.0, 9.0)]}, ["reaped"]),
+    ],
+)
+def test_a_holder_that_does_not_know_yet(more: dict[str, Any], found: list[str]) -> None:
+    past = history([turn(7, 0, 30, **more)], reaped={7: 19.5})
+    assert kinds(check(past)) == found
+
+
+def test_a_sequence_that_was_reaped_before_the_governor_was_made_anew() -> None:
+    assert check(history([turn(7, 20, 30, asked=19)], reaped={7: 10.0})).findings == []
+
+
 def test_what_was_reaped_after_the_work_was_given_up() -> None:
     """Since the end of the work nobody gave signs of life."""
     assert check(history([turn(7, 0, 30, released=60, missed=60.0)], reaped={7: 55.0})).findings == []
