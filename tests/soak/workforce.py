@@ -10,11 +10,12 @@ import json
 import math
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict, UnknownGovernor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, UnknownGovernor
 from ansible_collections.jetstream.governor.tests.soak.history import History, Orphan, Turn
 from ansible_collections.jetstream.governor.tests.soak.plan import LEASE
 from ansible_collections.jetstream.governor.tests.soak.stage import GOVERNOR, Stage
@@ -114,7 +115,8 @@ class Workforce:
         self._closing = True
         for worker in self.workers:
             worker.close()
-        await asyncio.wait(self._tasks, timeout=within)
+        done, _left = await asyncio.wait(self._tasks, timeout=within)
+        self._history.broken += [f"a process: {error!r}" for each in done if (error := each.exception())]
 
     async def stop(self) -> None:
         """Kill what is still there, and leave the dead to themselves."""
@@ -161,28 +163,29 @@ class Workforce:
     async def _watch(self, turn: Turn) -> None:
         assert turn.killed is not None
         await asyncio.sleep(_UNDERWAY)
-        stack, seq = self._stage.manager.stack, None
-        place = None
-        while not self._closing:
-            try:
-                if seq is None:
-                    found = await stack.find(lambda entry: entry.holder == turn.holder)
-                    if found is None:
-                        return
-                    seq, place = found.seq, len(self._history.orphans)
-                    self._history.orphans.append(Orphan(turn.holder, turn.killed, math.inf))
-                elif await stack.entry(seq) is None:
-                    break
-            except NoVerdict:
-                continue
-            except UnknownGovernor:
-                # It is being made anew, and the entry has gone with it.
+        stack, orphans = self._stage.manager.stack, self._history.orphans
+        entry = await self._told(lambda: stack.find(lambda each: each.holder == turn.holder))
+        if entry is None or entry.token is None:
+            return
+        place, seq, token = len(orphans), entry.seq, entry.token
+        orphans.append(Orphan(turn.holder, turn.killed, math.inf))
+        while True:
+            if await self._told(lambda: stack.entry_of(seq, token)) is None:
                 break
             await asyncio.sleep(_LOOKS)
-        else:
-            return
-        if place is not None:
-            self._history.orphans[place] = Orphan(turn.holder, turn.killed, clock())
+        if not self._closing:
+            orphans[place] = orphans[place]._replace(gone=clock())
+
+    async def _told(self, reading: Callable[[], Awaitable[Entry | None]]) -> Entry | None:
+        """What the servers say as soon as they are in order; None where the governor and its entries have gone."""
+        while not self._closing:
+            try:
+                return await reading()
+            except UnknownGovernor:
+                return None
+            except GovernorError:
+                await asyncio.sleep(_LOOKS)
+        return None
 
 
 @asynccontextmanager
