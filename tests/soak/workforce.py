@@ -102,28 +102,30 @@ class Worker:
 
 
 class Workforce:
-    """At work from the beginning; ``ends`` has them end after their turns."""
+    """At work from the beginning; ``ends`` has them end after their turns. The dead are watched until all is over."""
 
     def __init__(self, stage: Stage, history: History) -> None:
         self.workers: list[Worker] = []
         self._stage = stage
         self._history = history
         self._closing = False
-        self._tasks = [asyncio.ensure_future(self._keep(number)) for number in range(_PROCESSES)]
+        self._stopped = False
+        self._keeping = [asyncio.ensure_future(self._keep(number)) for number in range(_PROCESSES)]
+        self._watching: list[asyncio.Future[None]] = []
 
     async def ends(self, within: float) -> None:
         self._closing = True
         for worker in self.workers:
             worker.close()
-        done, _left = await asyncio.wait(self._tasks, timeout=within)
+        done, _left = await asyncio.wait(self._keeping, timeout=within)
         self._history.broken += [f"a process: {error!r}" for each in done if (error := each.exception())]
 
     async def stop(self) -> None:
         """Kill what is still there, and leave the dead to themselves."""
-        self._closing = True
+        self._closing = self._stopped = True
         for worker in self.workers:
             worker.kill()
-        _done, left = await asyncio.wait(self._tasks, timeout=_STOP)
+        _done, left = await asyncio.wait([*self._keeping, *self._watching], timeout=_STOP)
         for each in left:
             each.cancel()
 
@@ -131,7 +133,7 @@ class Workforce:
         """Kill one, and see when its entry has gone, if it had one: perhaps it knew nothing of that itself."""
         turn = worker.kill()
         if turn is not None:
-            self._tasks.append(asyncio.ensure_future(self._watch(turn)))
+            self._watching.append(asyncio.ensure_future(self._watch(turn)))
 
     async def _keep(self, number: int) -> None:
         life = 0
@@ -173,12 +175,12 @@ class Workforce:
             if await self._told(lambda: stack.entry_of(seq, token)) is None:
                 break
             await asyncio.sleep(_LOOKS)
-        if not self._closing:
+        if not self._stopped:
             orphans[place] = orphans[place]._replace(gone=clock())
 
     async def _told(self, reading: Callable[[], Awaitable[Entry | None]]) -> Entry | None:
         """What the servers say as soon as they are in order; None where the governor and its entries have gone."""
-        while not self._closing:
+        while not self._stopped:
             try:
                 return await reading()
             except UnknownGovernor:
