@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Callable
 
-from .core.config import Change, Desired, GovernorConfig, plan_change
+from .core.config import Change, Desired, GovernorConfig
 from .core.durations import parse_duration
 from .core.entry import Entry
 from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
 from .core.hazards import check_change, hazards
 from .core.jetstream import JetStream
 from .core.leases import Leases
-from .core.manager import Manager, list_governors, load_governors
+from .core.listing import list_governors, load_governors
+from .core.manager import Manager
 from .core.names import campaign_subject
 from .core.stack import Stack
 from .results import Result, entry_result, governor_result, predicted_governor
@@ -57,10 +58,9 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
     """
     name, force, desired = params["name"], params["force"], _desired(params)
     if check_mode:
-        current = await Manager.find(name, js, look_closely=True)
-        if current is None and desired.lacking:
+        if desired.lacking and await Manager.find(name, js) is None:
             return await _predicted_change(js, name, desired, warn)
-        before, after, changes = plan_change(name, current.config if current else None, desired, js.location)
+        current, (before, after, changes) = await Manager.plan(name, js, desired)
         state, stream = (current.state, current.state.stream) if current else (None, {})
         check_change(state, after, js.server_version, js.server, force)
     else:
@@ -190,7 +190,10 @@ async def _queue(manager: Manager) -> Result:
     if state is not None:
         return {"queue": "ready", "waiting": state.waiting}
     # Its stream may be there without the consumer: nobody can wait in it then.
-    return {"queue": "broken" if await manager.queue.exists() else "absent", "waiting": None}
+    try:
+        return {"queue": "broken" if await manager.queue.exists() else "absent", "waiting": None}
+    except PermissionRefused:
+        return {"queue": "unreadable", "waiting": None}
 
 
 def _desired(params: Params) -> Desired:

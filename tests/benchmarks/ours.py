@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is measured: this collection's own core, with a queue and without."""
+"""What is measured: this collection's own core, with a queue and without, and with leases as by default."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class Ours(NamedTuple):
         return f"ours {'with' if self.queue else 'without'} a queue"
 
     async def enter(self, nc: Client, governor: str, holder: str, refused: Callable[[], None]) -> Held:
-        slot = await _Noticed(governor, nc, refused).start(holder)
+        slot = await _Noticed(governor, nc, refused).start(holder, lease=True)
         return Held(slot.seq, slot.finish)

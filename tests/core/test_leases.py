@@ -38,6 +38,7 @@ from ansible_collections.jetstream.governor.tests.support.client import (
     until,
     within,
 )
+from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 LEASE = 3.0
@@ -63,16 +64,7 @@ def leasing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 async def _prepare(server: NatsServer) -> None:
     async with connected(url(server)) as nc:
-        await Leases(JetStream(nc)).make(1, "Could not prepare")
-        await last_for(nc, LEASE)
-
-
-async def last_for(nc: Client, seconds: float) -> None:
-    """Let signs of life last for so long."""
-    config = (await ask(nc, f"STREAM.INFO.{LEASES_STREAM}"))["config"]
-    window = round(min(seconds, 1) * 1e9)
-    changed = {**config, "max_age": round(seconds * 1e9), "duplicate_window": window}
-    await ask(nc, f"STREAM.UPDATE.{LEASES_STREAM}", changed)
+        await shorten_leases(nc, LEASE)
 
 
 def url(server: NatsServer, user: str = "all") -> str:
@@ -81,8 +73,8 @@ def url(server: NatsServer, user: str = "all") -> str:
 
 def dies(slot: Slot) -> None:
     """Let its holder give no sign of life any more, and answer nobody."""
-    assert slot.renewing is not None
-    slot.renewing.cancel()
+    assert slot.renewal is not None
+    slot.renewal.cancel()
 
 
 async def signs(nc: Client, name: str) -> set[str]:
@@ -95,7 +87,7 @@ async def test_a_holder_gives_signs_of_life_until_it_finishes(leasing: NatsServe
         manager = await Manager.create(name, nc, limit=1)
         assert (manager.max_age, manager.config.lease) == (0, "ready")
         slot = await Governor(name, nc).start("web01")
-        # The first one has been acknowledged.
+        # The first one over a connection is acknowledged before the slot is returned.
         assert (await signs(nc, name), slot.lease, slot.is_lost) == ({slot.token}, LEASE, False)
         [entry] = await manager.entries()
         assert (entry.token, entry.lease) == (slot.token, LEASE)
@@ -106,8 +98,25 @@ async def test_a_holder_gives_signs_of_life_until_it_finishes(leasing: NatsServe
         last = await Leases(JetStream(nc)).last_signs(name, [slot.token, "nobody"])
         assert list(last) == [slot.token]
         assert await slot.finish() is True
-        assert slot.renewing is not None
-        await until(slot.renewing.done, 2, "no more signs")
+        given = slot.renewed_at
+        await asyncio.sleep(LEASE / 2)
+        assert slot.renewed_at == given, "signs of life for a slot that is finished"
+
+
+@within(20)
+async def test_later_slots_over_a_connection_begin_without_a_sign(leasing: NatsServer, name: str) -> None:
+    """Most are finished before the first one is due. Until then they count as renewed all the same."""
+    async with connected(url(leasing)) as nc:
+        await Manager.create(name, nc, limit=2)
+        first, second = [await Governor(name, nc).start(holder) for holder in ("web01", "web02")]
+        assert (await signs(nc, name), second.lease) == ({first.token}, LEASE)
+        assert 0 < second.lease_left < LEASE
+        await until(partial(gives_signs, nc, second), 2, "the first sign of the second slot")
+        assert (second.is_lost, await first.finish(), await second.finish()) == (False, True, True)
+
+
+async def gives_signs(nc: Client, slot: Slot) -> bool:
+    return slot.token in await signs(nc, slot.governor)
 
 
 @within(20)
@@ -117,7 +126,7 @@ async def test_no_lease_where_none_is_wanted(leasing: NatsServer, name: str) -> 
         to_outlive = await Governor(name, nc).start("web01", lease=False)
         without = await Manager.create(f"{name}-2", nc, limit=1, max_age=60, lease=False)
         plain = await Governor(f"{name}-2", nc).start("web01")
-        assert (to_outlive.lease, plain.lease, plain.renewing) == (None, None, None)
+        assert (to_outlive.lease, plain.lease, plain.renewal) == (None, None, None)
         assert [entry.lease for entry in [*await manager.entries(), *await without.entries()]] == [None, None]
         assert (await signs(nc, name), await signs(nc, f"{name}-2")) == (set(), set())
 
@@ -204,8 +213,6 @@ async def test_an_eviction_is_noticed_with_the_next_sign(leasing: NatsServer, na
         await manager.evict(slot.seq)
         await until(lambda: slot.is_lost, LEASE, "the holder notices")
         assert told == ["it was evicted, it has expired, or the governor was deleted"]
-        assert slot.renewing is not None
-        await until(slot.renewing.done, 2, "no more signs")
         assert await slot.finish() is False
 
 
@@ -229,7 +236,7 @@ async def test_without_the_stream_the_holder_knows_and_nobody_is_reaped(tmp_path
                 with pytest.raises(NoLeases, match=r"^There is no stream of leases \(GOVLEASES\) at 127.0.0.1:\d+\. "):
                     await Governor(name, other).start("web03")
             assert (await Manager.ensure(name, nc)).changes == (Change("lease", "broken", "ready"),)
-            await last_for(nc, LEASE)
+            await shorten_leases(nc, LEASE)
             await until(lambda: slot.lost is None, 2 * LEASE, "it is no longer lost")
             assert (next_one.done(), len(told)) == (False, 1)
             await slot.finish()

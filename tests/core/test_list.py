@@ -13,11 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import (
-    Manager,
-    list_governors,
-    load_governors,
-)
+from ansible_collections.jetstream.governor.plugins.module_utils.core.listing import list_governors, load_governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 

@@ -118,7 +118,7 @@ async def test_when_patience_ends_the_doubt_is_told(server: NatsServer, name: st
         assert str(caught.value).startswith(f"Could not acquire a slot of governor '{name}': no answer within 0.2 s")
         assert str(caught.value).endswith(
             f" It is unknown whether 'web01' has entered governor '{name}': an entry is withdrawn when a server "
-            "answers while this process is still there; else max_age ends it."
+            "answers while this process is still there; else it ends by itself."
         )
         assert caught.value.facts["attempts"] >= 2
         assert lost.count >= 2

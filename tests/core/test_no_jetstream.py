@@ -14,7 +14,8 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import JetStreamUnavailable
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager, list_governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.listing import list_governors
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 

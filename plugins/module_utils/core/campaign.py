@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
+from .absences import required
 from .backoff import backoff as backoff_policy
 from .durations import format_duration
 from .errors import GovernorError, InvalidValue, NotSent, NoVerdict, WaitTimeout
@@ -24,7 +25,7 @@ from .renewal import OnLost, Renewal
 from .report import OnWait, report
 from .situation import read_situation
 from .slot import Slot
-from .stack import Stack
+from .stack import Found, Stack
 from .state import State
 from .timing import Answer, run_to_completion
 from .tries import Tries
@@ -93,7 +94,7 @@ class Governor:
         owner: Owner | None = None,
         timeout: float | None = None,
         admit: Admit | None = None,
-        lease: bool = True,
+        lease: bool | None = None,
         on_lost: OnLost | None = None,
     ) -> Slot:
         """Start to work: wait for a free slot for ``timeout`` seconds (None: for ever, 0: one try) and return it.
@@ -104,8 +105,8 @@ class Governor:
 
         Where the governor has leases, a task on this loop gives signs of life until the slot is finished, and calls
         ``on_lost`` with the reason whenever the slot comes to count as lost. ``lease``: False acquires a slot without a
-        lease, which is to outlive this process. Nor has it one where the subject is given, since it is the stream that
-        tells whether there are leases.
+        lease, which is to outlive this process. None does as the stream says, and without a lease where the subject is
+        given, so that the stream is not read; True has one there too.
 
         Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused, InvalidValue and others of
         the tree. A try that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns
@@ -119,7 +120,7 @@ class Governor:
         campaign = _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit, lease)
         slot = await campaign.run(self._subject)
         if slot.lease is not None:
-            slot.renewing = asyncio.ensure_future(Renewal(slot, on_lost).run())
+            slot.renewal = Renewal(slot, on_lost).start()
         return slot
 
     def new_waiter(self, subject: str) -> Waiter:
@@ -140,7 +141,7 @@ class _Campaign:
         owner: Owner | None,
         timeout: float | None,
         admit: Admit | None,
-        lease: bool,
+        lease: bool | None,
     ) -> None:
         self._governor = governor
         self._admit = admit
@@ -159,13 +160,13 @@ class _Campaign:
         state = await self._admitted() if subject is None else None
         tries = Tries(self._stack, subject, self._holder, self._owner, state, await self._lease(state))
         try:
-            seq = await self._first_try(tries, state)
+            seq = None if await self._gives_way(state) else await tries.start(self._deadline)
             if seq is None:
                 seq = await self._wait(tries)
             facts = self._facts(tries.tries)
             if seq is None:
                 seq = await self._last_look(tries)
-            renewed_at = await self._first_sign(tries, seq)
+            renewed_at = await self._renewed_at(tries, seq)
         except NotSent as exc:
             self._withdraw_later(tries)
             raise self._timed_out(self._facts(tries.tries), str(exc)) from exc
@@ -173,7 +174,7 @@ class _Campaign:
             self._withdraw_later(tries)
             raise NoVerdict(
                 f"{exc} It is unknown whether '{self._holder}' has entered governor '{self._governor.name}': an entry "
-                "is withdrawn when a server answers while this process is still there; else max_age ends it.",
+                "is withdrawn when a server answers while this process is still there; else it ends by itself.",
                 **self._facts(tries.tries),
             ) from exc
         except GovernorError:
@@ -188,28 +189,39 @@ class _Campaign:
 
     async def _lease(self, state: State | None) -> float | None:
         """Return for how many seconds a sign of life is to last; None for a slot without a lease."""
-        if state is None or state.config.lease == "absent" or not self._wants_lease:
+        as_it_is = state is not None and state.config.lease != "absent"
+        if not (as_it_is if self._wants_lease is None else self._wants_lease):
             return None
         return await self._before_the_wait(Leases(self._js).length)
 
-    async def _first_try(self, tries: Tries, state: State | None) -> int | None:
-        if await self._gives_way(state):
-            return None
-        return await tries.start(self._deadline, hopeful=state is None or state.active < state.config.limit)
+    async def _renewed_at(self, tries: Tries, seq: int | None) -> float:
+        """Return when the slot was renewed, by the clock: when it gave its first sign of life; 0 without a lease.
 
-    async def _first_sign(self, tries: Tries, seq: int | None) -> float:
-        """Return when the first sign of life was sent, now that it is acknowledged; 0 without a lease.
-
-        Where a verdict speaks against it, the entry is withdrawn: without signs of life it would be reaped.
+        That sign follows within seconds, and most slots are finished by then. Until it does, the slot counts as renewed
+        in such a way that it counts as lost before anybody may reap it. But the first one over each connection gives
+        its sign here, to learn whether this NATS user may; and so does one that was stored nobody knows when. Where a
+        verdict speaks against it, the entry is withdrawn.
         """
-        if seq is None or tries.lease is None:
+        lease = tries.lease
+        if seq is None or lease is None:
             return 0.0
+        leases = Leases(self._js)
+        if leases.were_renewed and not isinstance(seq, Found):
+            return tries.sent_at + min(lease, required(lease, lease)) - lease
+
+        async def once() -> float:
+            sent_at = self._timing.clock()
+            await leases.renew(self._governor.name, tries.token)
+            # Each later sign reads the entry too.
+            await self._stack.entry_of(seq, tries.token)
+            return sent_at
+
         try:
-            return await tries.first_sign()
+            return await self._js.until_verdict(once)
         except NoVerdict:
             raise
         except GovernorError:
-            await self._withdraw(tries, self._js.patience)
+            await self._stack.delete_own(seq, tries.token)
             raise
 
     async def _admitted(self) -> State:
@@ -244,7 +256,7 @@ class _Campaign:
                     return None
                 await waiter.worthwhile(left)
                 self._waited_by = waiter.waited_by
-                seq = await tries.start(self._deadline, hopeful=waiter.waited_by == "queue")
+                seq = await tries.start(self._deadline)
                 if seq is not None:
                     waiter.started = True
                     return seq

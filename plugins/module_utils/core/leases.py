@@ -4,7 +4,7 @@
 
 """The signs of life of all holders: one small stream, in which each slot has a subject with one message.
 
-A holder sends its sign of life together with its entry, and then again and again until it finishes. The stream forgets
+A holder gives a sign of life soon after it has entered, and then again and again until it finishes. The stream forgets
 it after its max_age, which is the lease. The signs do not stand in the governor itself, because a full one with
 replicas takes no message from anybody, and because whoever could renew an entry there could also stay beyond max_age.
 """
@@ -12,15 +12,17 @@ replicas takes no message from anybody, and because whoever could renew an entry
 from __future__ import annotations
 
 import asyncio
+import base64
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary, WeakSet
 
 from .config import Condition
 from .entry import parse_time
-from .errors import EntryGone, NoLeases, NoVerdict, UnknownGovernor
+from .errors import EntryGone, JetStreamUnavailable, NoLeases, NotSent, NoVerdict, UnknownGovernor
 from .jetstream import JetStream, Json, check_echo
 from .names import ALL_LEASES, LEASES_STREAM, lease_subject, lease_subjects, lease_token
 from .state import hears_majority
@@ -56,6 +58,13 @@ class SignsOfLife:
     age: float
 
 
+class _Stream(NamedTuple):
+    """For how many seconds the stream keeps a sign of life, and its JetStream domain, if that has a name."""
+
+    length: float
+    domain: str | None
+
+
 class Leases:
     """The stream of leases. An object can be made whether the stream exists or not."""
 
@@ -63,23 +72,48 @@ class Leases:
         self.js = js
 
     async def length(self) -> float:
-        """Return for how many seconds a sign of life lasts. Raises NoLeases where there is no stream.
-
-        It is asked for once over each connection.
-        """
-        known = _lengths.setdefault(self.js.nc, {})
-        if self.js.domain not in known:
-            known[self.js.domain] = _length(await self._ask("STREAM.INFO", _READING))
-        return known[self.js.domain]
+        """Return for how many seconds a sign of life lasts. Raises NoLeases where there is no stream."""
+        return (await self._stream()).length
 
     async def renew(self, governor: str, token: str) -> None:
-        """Give a sign of life, once, and wait for its acknowledgement. Raises NoLeases where there is no stream."""
+        """Give a sign of life, once, and wait for its acknowledgement.
+
+        Raises NoLeases where there is no stream, and NotSent where the stream is there but does not listen: it has no
+        leader at this moment.
+        """
         headers = {"Nats-Expected-Stream": LEASES_STREAM}
         what = f"Could not renew a lease of governor '{governor}'"
+        subject, sign = lease_subject(governor, token), uuid.uuid4().bytes
+        domain = (await self._stream()).domain
         try:
-            await self.js.publish(lease_subject(governor, token), b"", headers, what=what)
+            ack = await self.js.publish(subject, sign, headers, what=what)
         except UnknownGovernor as exc:
-            raise _no_leases(self.js) from exc
+            await self._check_presence()
+            raise NotSent(f"{what}: {LEASES_STREAM}, the stream of leases, does not listen now.") from exc
+        _renewed.add(self.js.nc)
+        if ack.get("domain") != domain and await self._stored(subject) != sign:
+            # Another domain has leases too, and was nearer. Its stream says nothing of this one.
+            raise NoVerdict(f"{what}: domain '{domain}' has not acknowledged it.")
+
+    @property
+    def were_renewed(self) -> bool:
+        """Whether some lease was renewed over this connection already: the NATS user has the right, and a stream."""
+        return self.js.nc in _renewed
+
+    async def _stored(self, subject: str) -> bytes:
+        try:
+            answer = await self._ask("STREAM.MSG.GET", _READING, {"last_by_subj": subject})
+        except EntryGone:
+            return b""
+        return base64.b64decode(answer["message"].get("data", ""))
+
+    async def _stream(self) -> _Stream:
+        """Read what does not change as a rule, once over each connection."""
+        known = _streams.setdefault(self.js.nc, {})
+        if self.js.domain not in known:
+            info = await self._ask("STREAM.INFO", _READING)
+            known[self.js.domain] = _Stream(_length(info), info.get("domain"))
+        return known[self.js.domain]
 
     async def look(self, governor: str) -> SignsOfLife:
         """Return who is alive, in the words of a server in touch with a majority of the replicas.
@@ -146,6 +180,14 @@ class Leases:
         except NoLeases:
             return None
 
+    async def _check_presence(self) -> None:
+        """Raises NoLeases where there is no stream, and NotSent where nobody can tell."""
+        try:
+            await self._ask("STREAM.INFO", _READING)
+        except JetStreamUnavailable as exc:
+            # Somebody has told the lease, so that there was one before.
+            raise NotSent(str(exc)) from exc
+
     async def _last_sign(self, governor: str, token: str) -> datetime | None:
         request = {"last_by_subj": lease_subject(governor, token)}
         try:
@@ -161,7 +203,8 @@ class Leases:
             raise _no_leases(self.js) from exc
 
 
-_lengths: WeakKeyDictionary[Client, dict[str | None, float]] = WeakKeyDictionary()
+_renewed: WeakSet[Client] = WeakSet()
+_streams: WeakKeyDictionary[Client, dict[str | None, _Stream]] = WeakKeyDictionary()
 
 
 def _no_leases(js: JetStream) -> NoLeases:

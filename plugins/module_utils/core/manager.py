@@ -20,7 +20,6 @@ from .errors import (
     GovernorError,
     InUse,
     NoQueue,
-    NotAGovernor,
     NotApplied,
     NoVerdict,
     PermissionRefused,
@@ -28,9 +27,9 @@ from .errors import (
     UnknownGovernor,
 )
 from .hazards import check_change, hazards
-from .jetstream import JetStream, Json, check_echo, jetstream
+from .jetstream import JetStream, check_echo, jetstream
 from .leases import Leases
-from .names import ALL_QUEUES, collective_subjects, governor_name, stream_name
+from .names import stream_name
 from .stack import Stack
 from .state import State
 
@@ -90,10 +89,11 @@ class Manager:
         return manager
 
     async def _look_closely(self) -> None:
-        self.queue_condition = await self.queue.condition(self.replicas)
+        """Look at the queue and the leases, as far as this user may."""
+        self.queue_condition = await self.js.if_permitted(self.queue.condition(self.replicas)) or "unknown"
         self.lease_condition = self.state.config.lease
         if self.lease_condition == "ready":
-            self.lease_condition = await Leases(self.js).condition(self.replicas)
+            self.lease_condition = await self.js.if_permitted(Leases(self.js).condition(self.replicas)) or "ready"
 
     @classmethod
     async def find(cls, name: str, nc: Client | JetStream, look_closely: bool = False) -> Manager | None:
@@ -144,11 +144,11 @@ class Manager:
         first: Plan | None = None
         lost: GovernorError | None = None
         for updates in range(_ROUNDS + 1):
-            current, plan = await cls._plan(name, js, desired)
+            current, plan = await cls.plan(name, js, desired)
             if first is not None and plan.changes:
                 # Two callers that want different settings would go on in turns, if they updated at the same pace.
                 await js.timing.sleep(js.timing.random() * _PAUSE)
-                current, plan = await cls._plan(name, js, desired)
+                current, plan = await cls.plan(name, js, desired)
             if current is not None and not plan.changes:
                 current.before, current.changes = (first.before, first.changes) if first else (current.config, ())
                 return current
@@ -167,8 +167,15 @@ class Manager:
         )
 
     @classmethod
-    async def _plan(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
+    async def plan(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
+        """Return the governor, None where there is none, and the plan that leads from it to what is desired.
+
+        Raises what ``plan_change`` raises, and PermissionRefused where the user asks for a queue, or for none, and may
+        not read whether there is one: it would be a change each time.
+        """
         current = await cls.find(name, js, look_closely=True)
+        if current is not None and desired.queue is not None and current.queue_condition == "unknown":
+            await current.queue.condition(current.replicas)
         return current, plan_change(name, current.config if current else None, desired, js.location)
 
     @classmethod
@@ -308,13 +315,15 @@ class Manager:
         """Delete the governor and its queue. Raises InUse while it has entries, unless forced."""
         await self.refresh()
         self.check_deletion(force)
+        # Before anything is deleted: who may not see the queue would leave it behind without a word.
+        has_queue = await self.queue.exists()
         try:
             await self.js.until_verdict(
                 lambda: self.js.call(f"STREAM.DELETE.{self.stream}", what=f"Could not delete governor '{self.name}'")
             )
         except UnknownGovernor:
             self.js.logger.debug("governor %s was deleted already", self.name)
-        if await self.queue.exists():
+        if has_queue:
             await self.queue.delete()
 
     def check_deletion(self, force: bool = False) -> None:
@@ -343,32 +352,6 @@ class Manager:
         self.queue_condition, self.lease_condition = changed.queue_condition, changed.lease_condition
 
 
-async def list_governors(nc: Client | JetStream, collective: str | None = None) -> list[str]:
-    """Return the names of all governors, sorted, or of those in one collective, as Choria lists them."""
-    return [manager.name for manager in await load_governors(nc, collective)]
-
-
-async def load_governors(
-    nc: Client | JetStream, collective: str | None = None, look_closely: bool = False
-) -> list[Manager]:
-    """Load all governors, or those in one collective, sorted by name.
-
-    Streams that have such a name and do not behave as governors are left out. With ``look_closely``, the queues are
-    "ready" or "absent"; one that is broken also counts as "ready".
-    """
-    js = jetstream(nc)
-    request: dict[str, Any] = {"subject": collective_subjects(collective)} if collective else {}
-    what = "Could not list the governors"
-    infos = await js.until_verdict(lambda: js.call_paged("STREAM.LIST", "streams", request, what=what))
-    managers = [manager for manager in (_if_governor(js, info) for info in infos) if manager is not None]
-    if look_closely:
-        request = {"subject": ALL_QUEUES}
-        queues = set(await js.until_verdict(lambda: js.call_paged("STREAM.NAMES", "streams", request, what=what)))
-        for manager in managers:
-            manager.queue_condition = "ready" if manager.queue.stream in queues else "absent"
-    return sorted(managers, key=lambda each: each.name)
-
-
 async def _only_one_listens(js: JetStream, subject: str, what: str) -> None:
     """Raise SubjectTaken when a stream of another JetStream domain listens on the subject: each entry would be in both.
 
@@ -388,13 +371,3 @@ async def _only_one_listens(js: JetStream, subject: str, what: str) -> None:
                 f"{what}: a stream in another JetStream domain listens on '{subject}', and each entry would be in "
                 "both. Use that governor by its domain (js_domain), or choose another subject."
             ) from exc
-
-
-def _if_governor(js: JetStream, info: Json) -> Manager | None:
-    if governor_name(info["config"]["name"]) is None:
-        return None
-    try:
-        return Manager(js, State.from_info(info))
-    except NotAGovernor as exc:
-        js.logger.warning("%s", exc)
-        return None

@@ -16,7 +16,7 @@ import contextlib
 from dataclasses import dataclass
 
 from .config import Condition
-from .errors import AlreadyExists, GovernorError, NoQueue, PermissionRefused, UnknownGovernor
+from .errors import AlreadyExists, GovernorError, NoQueue, UnknownGovernor
 from .jetstream import JetStream, Json, check_echo
 from .names import queue_stream_name, queue_subject
 
@@ -98,8 +98,8 @@ class Queue:
     async def condition(self, replicas: int) -> Condition:
         """Return "ready" when the queue is as ``make`` would make it for this number of replicas.
 
-        Otherwise "absent" when there is no queue, or none that this user may see, and "broken" when its configuration
-        differs.
+        Otherwise "absent" when there is no queue, and "broken" when its configuration differs. Raises
+        PermissionRefused.
         """
         stream = await self._stream_info()
         if stream is None:
@@ -112,7 +112,7 @@ class Queue:
         return "ready" if as_made and _contains(consumer["config"], self._consumer_config()) else "broken"
 
     async def exists(self) -> bool:
-        """Return whether the stream of the queue exists. False also when this user may not see it."""
+        """Return whether the stream of the queue exists. Raises PermissionRefused."""
         return await self._stream_info() is not None
 
     async def make(self, replicas: int) -> None:
@@ -182,10 +182,10 @@ class Queue:
         return consumer
 
     async def _stream_info(self) -> Json | None:
-        """Return the STREAM.INFO of the queue, or None when there is no queue that this user may see."""
+        """Return the STREAM.INFO of the queue, or None when there is no queue."""
         try:
             return await self._repeat(f"STREAM.INFO.{self.stream}", "Could not read")
-        except (NoQueue, PermissionRefused):
+        except NoQueue:
             return None
 
     async def _repeat(self, verb: str, what: str, request: Json | None = None) -> Json:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .absences import Absences, pace
+from .absences import Absences
 from .entry import Entry
 from .errors import GovernorError
 from .leases import Leases
@@ -90,7 +90,7 @@ class Reaper:
         for entry in self._seen.entries:
             if entry.token in due:
                 await self._judge(entry, entry.token)
-        return pace(signs.lease)
+        return self._seen.absences.next_look(signs.lease, began)
 
     async def _read_entries(self, state: State) -> None:
         """Read them again unless they are the same: with the same last one and the same number, none came or went."""
@@ -102,8 +102,12 @@ class Reaper:
         """Reap an entry whose holder was absent for long enough, unless the holder is heard of after all."""
         js, what = self._stack.js, f"Could not ask whether '{entry.shown}' is alive"
         answers = await js.answers(alive_subject(token), _ANSWERS_WITHIN, what=what)
+        looked_at = self._timing.clock()
         if answers or token in (await self._leases.look(self._stack.name)).tokens:
             self._seen.absences.note_alive(token)
+        elif self._timing.clock() - looked_at > _ANSWERS_WITHIN:
+            # This process may have stood still meanwhile: what it has seen is old, and the next look tells more.
+            return
         elif await self._stack.delete(entry.seq, self._stack.with_token(token)) is not None:
             js.logger.warning(
                 "Slot %d of governor %s was taken from %s, who has given no sign of life for longer than the lease.",

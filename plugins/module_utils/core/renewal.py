@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Callable
 
 from .durations import format_duration
-from .errors import ConnectionClosed, GovernorError
+from .errors import GovernorError
 from .leases import Leases
 from .names import alive_subject
 from .slot import Slot
@@ -31,8 +31,8 @@ OnLost = Callable[[str], None]
 # So many signs of life are given within each lease.
 _SIGNS_PER_LEASE = 3
 
-# Seconds until the next sign of life after one that got no answer.
-_AGAIN = 1.0
+# Seconds until the first sign of life, and until the next one after one that got no answer.
+_SOON = 1.0
 
 
 class Renewal:
@@ -43,43 +43,68 @@ class Renewal:
     """
 
     def __init__(self, slot: Slot, on_lost: OnLost | None = None) -> None:
-        """Make it for a slot with a lease, which has given its first sign of life at ``slot.renewed_at``."""
+        """Make it for a slot with a lease."""
         self._slot = slot
         self._on_lost = on_lost
         self._js = slot.stack.js
         self._timing = self._js.timing
         self._leases = Leases(self._js)
         self._lease = slot.lease or 0.0
+        self._answered = True
+        self._why = ""
         self._good_signs = 0
+        self._later: asyncio.TimerHandle | None = None
+        self._running: asyncio.Future[None] | None = None
+
+    def start(self) -> Renewal:
+        """Run on this loop, in a while, until this is cancelled. Most slots are finished by then, and cost nothing."""
+        self._later = asyncio.get_running_loop().call_later(min(_SOON, self._lease / _SIGNS_PER_LEASE), self._begin)
+        return self
+
+    def _begin(self) -> None:
+        self._running = asyncio.ensure_future(self.run())
+
+    def cancel(self) -> None:
+        """Give no more signs of life, and answer nobody any more."""
+        for each in (self._later, self._running):
+            if each is not None:
+                each.cancel()
 
     async def run(self) -> None:
-        """Give signs of life until this is cancelled, the entry is gone or the connection is closed."""
+        """Give signs of life until this is cancelled or the entry is gone."""
+        await self._until_next_sign()
         async with self._answering():
             watching = asyncio.ensure_future(self._watch())
             try:
-                await self._renew()
+                while await self._renew():
+                    await self._until_next_sign()
             finally:
                 watching.cancel()
 
-    async def _renew(self) -> None:
-        pause = self._slot.renewed_at + self._lease / _SIGNS_PER_LEASE - self._timing.clock()
-        while True:
-            await self._timing.sleep(max(0.0, pause))
-            sent_at = self._timing.clock()
-            pause = min(_AGAIN, self._lease / _SIGNS_PER_LEASE)
-            try:
-                await self._leases.renew(self._slot.governor, self._slot.token)
-                held = await self._slot.still_held()
-            except ConnectionClosed:
-                return
-            except GovernorError as exc:
-                self._js.logger.debug("%s", exc)
-                continue
-            if not held:
-                self._lose("it was evicted, it has expired, or the governor was deleted")
-                return
+    async def _until_next_sign(self) -> None:
+        regular = self._lease / _SIGNS_PER_LEASE
+        # The first sign, if there was none with the entry, and one that got no answer.
+        soon = min(_SOON, regular)
+        pause = self._slot.renewed_at + regular - self._timing.clock() if self._answered else soon
+        await self._timing.sleep(max(soon, pause))
+
+    async def _renew(self) -> bool:
+        """Give a sign of life, and return whether the entry may still be there."""
+        sent_at = self._timing.clock()
+        self._answered = False
+        try:
+            await self._leases.renew(self._slot.governor, self._slot.token)
+            held = await self._slot.still_held()
+        except GovernorError as exc:
+            self._js.logger.debug("%s", exc)
+            self._why = f": {exc}"
+            return True
+        self._answered, self._why = True, ""
+        if held:
             self._note_sign(sent_at)
-            pause = sent_at + self._lease / _SIGNS_PER_LEASE - self._timing.clock()
+        else:
+            self._lose("it was evicted, it has expired, or the governor was deleted")
+        return held
 
     def _note_sign(self, sent_at: float) -> None:
         self._slot.renewed_at = sent_at
@@ -96,7 +121,7 @@ class Renewal:
                 # At the least a moment, so that this ends when the clock stands just before the end.
                 await self._timing.sleep(max(left, self._lease / 100))
                 continue
-            self._lose(f"no server has taken a sign of life for {format_duration(self._lease - left)}")
+            self._lose(f"no server has taken a sign of life for {format_duration(self._lease - left)}{self._why}")
 
     def _lose(self, reason: str) -> None:
         self._good_signs = 0

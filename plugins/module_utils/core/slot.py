@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .entry import Entry
 from .errors import NotOwner, NotSent, NoVerdict, UnknownGovernor
@@ -20,6 +19,13 @@ from .stack import Stack
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+
+
+class Cancellable(Protocol):
+    """What goes on until it is cancelled."""
+
+    def cancel(self) -> object:
+        """End it."""
 
 
 @dataclass(eq=False)
@@ -33,8 +39,8 @@ class Slot:
 
     ``lease`` is for how many seconds a sign of life lasts, None for a slot that is held without any: until it is
     finished, evicted or expires. ``renewed_at`` is when the last sign of life was sent that a server has acknowledged,
-    by the clock. ``lost`` tells why the slot counts as lost, None while it does not. ``renewing`` is the task that
-    gives the signs of life until the slot is finished, None where somebody else does.
+    by the clock. ``lost`` tells why the slot counts as lost, None while it does not. ``renewal`` gives
+    the signs of life until the slot is finished, None where somebody else does.
 
     Also an asynchronous context manager, which finishes on the way out.
     """
@@ -54,7 +60,7 @@ class Slot:
     lease: float | None = None
     renewed_at: float = 0.0
     lost: str | None = None
-    renewing: asyncio.Future[None] | None = None
+    renewal: Cancellable | None = None
 
     @property
     def is_lost(self) -> bool:
@@ -73,8 +79,8 @@ class Slot:
         governor; and where the slot is to be left to max_age. Raises NoVerdict when no server answered for as long as
         the connection has patience: call it again then.
         """
-        if self.renewing is not None:
-            self.renewing.cancel()
+        if self.renewal is not None:
+            self.renewal.cancel()
         if self.finished or not self.frees_on_finish:
             self.finished = True
             return False
@@ -92,7 +98,7 @@ class Slot:
 
     def over(self, nc: Client | JetStream) -> Slot:
         """Return the same slot over another connection. There, nobody gives signs of life for it so far."""
-        return replace(self, stack=Stack(self.governor, jetstream(nc)), renewing=None)
+        return replace(self, stack=Stack(self.governor, jetstream(nc)), renewal=None)
 
     async def entry(self) -> Entry | None:
         """Read the slot's entry; None when the slot is lost: evicted, expired, or gone with its governor."""

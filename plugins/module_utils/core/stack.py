@@ -63,6 +63,10 @@ class Refusal(Enum):
     UNHEARD = "no stream listens on the subject"
 
 
+class Found(int):
+    """The sequence of an entry that an earlier request has stored, nobody knows when."""
+
+
 class Stack:
     """The entries of one governor, and the ``queue`` of those who wait for room among them."""
 
@@ -99,7 +103,7 @@ class Stack:
         lease: float | None = None,
         domain: str | None = None,
     ) -> int | Refusal:
-        """Publish an entry once. Return its sequence, or why it was not stored.
+        """Publish an entry once. Return its sequence, Found where it was stored before, or why it was not stored.
 
         Safe to repeat with the same token until it is refused: replicated streams of nats-server 2.10 and 2.11 never
         take a token that they refused once. ``lease``: for how many seconds a sign of life of the holder lasts, None
@@ -132,7 +136,7 @@ class Stack:
         if not seq:
             return Refusal.UNDECIDED
         stored = await self._read(seq)
-        return seq if stored is not None and stored.token == token else Refusal.STALE
+        return Found(seq) if stored is not None and stored.token == token else Refusal.STALE
 
     async def moved(self, subject: str, was_there: bool) -> State:
         """Return the state of a governor that listens on ``subject`` no more.

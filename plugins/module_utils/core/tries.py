@@ -11,17 +11,13 @@ answered with that entry.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import uuid
-from typing import NamedTuple
 
 from .errors import NotSent, NoVerdict
-from .leases import Leases
 from .names import Owner
-from .stack import Refusal, Stack
+from .stack import Found, Refusal, Stack
 from .state import State
-from .timing import eager_task
 
 # What servers choose, in seconds, where nothing shortens it.
 _USUAL_WINDOW = 120.0
@@ -32,7 +28,7 @@ class Tries:
 
     ``tries`` counts the tries so far; ``token`` is that of the last one; ``subject`` is where it goes. ``state`` is the
     governor as just read; None where ``subject`` says where to go. ``lease`` is for how many seconds a sign of life
-    lasts, None for an entry without.
+    lasts, None for an entry without. ``sent_at`` is when the last try was sent, by the clock.
     """
 
     def __init__(
@@ -48,8 +44,7 @@ class Tries:
         self.tries = 0
         self.token = _new_token()
         self.lease = lease
-        self._leases = Leases(stack.js)
-        self._sign: _Sign | None = None
+        self.sent_at = 0.0
         self._stack = stack
         self._js = stack.js
         self._holder = holder
@@ -58,14 +53,13 @@ class Tries:
         self._leader = state.leader if state else None
         self._refused = False
         self._unanswered = False
-        self._sent_at: float | None = None
+        self._first_sent_at: float | None = None
 
-    async def start(self, deadline: float, hopeful: bool = True) -> int | None:
+    async def start(self, deadline: float) -> int | None:
         """Try until the verdict is known, at least until the deadline. Return the entry's sequence, None when full.
 
-        ``hopeful``: there is likely to be room, so that a sign of life goes along with the entry and costs no time.
-        Else it is sent when the entry is in. Raises NotSent where nothing was sent, and NoVerdict where it is not known
-        what was done.
+        The sequence is Found where an earlier try may have stored the entry. Raises NotSent where nothing was sent, and
+        NoVerdict where it is not known what was done.
         """
         clock = self._js.timing.clock
         undecided_since = math.inf
@@ -73,7 +67,6 @@ class Tries:
         async def once() -> int | None:
             nonlocal undecided_since
             self.tries += 1
-            self._sign = self._give_sign() if hopeful and self.lease is not None else None
             outcome = await self._try()
             if isinstance(outcome, int):
                 return outcome
@@ -94,24 +87,9 @@ class Tries:
             return None
         return await self._find()
 
-    async def first_sign(self) -> float:
-        """Return when a sign of life was sent that is acknowledged now, by the clock. Only for entries with a lease.
-
-        Raises NoVerdict, NoLeases and others of the tree, when the entry is to be withdrawn.
-        """
-
-        async def once() -> float:
-            sign, self._sign = self._sign, None
-            if sign is None or sign.token != self.token:
-                sign = self._give_sign()
-            await sign.sending
-            return sign.sent_at
-
-        return await self._js.until_verdict(once)
-
     async def withdraw(self, patience: float) -> None:
         """Leave no entry behind, of no try. Raises NoVerdict after so many seconds without an answer."""
-        if self._sent_at is None:
+        if self._first_sent_at is None:
             return
         timing = self._js.timing
         seq = await timing.until_verdict(self._what_became, patience, timing.clock() + patience)
@@ -165,16 +143,10 @@ class Tries:
                 raise NotSent(f"Governor '{self._stack.name}' moves: no stream listens on '{self.subject}' now.")
         return outcome
 
-    def _give_sign(self) -> _Sign:
-        sent_at = self._js.timing.clock()
-        sending = eager_task(self._leases.renew(self._stack.name, self.token))
-        # Where the entry is refused, nobody wants to know.
-        sending.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return _Sign(self.token, sent_at, sending)
-
     async def _send(self) -> int | Refusal:
-        if self._sent_at is None:
-            self._sent_at = self._js.timing.clock()
+        self.sent_at = self._js.timing.clock()
+        if self._first_sent_at is None:
+            self._first_sent_at = self.sent_at
         before, self._unanswered = self._unanswered, True
         domain = self._state.domain if self._state else None
         try:
@@ -194,10 +166,10 @@ class Tries:
     @property
     def _recognised(self) -> bool:
         """Whether the server knows the token for certain, if it has seen it: half its window is left."""
-        if self._sent_at is None:
+        if self._first_sent_at is None:
             return True
         window = self._state.duplicate_window if self._state else _USUAL_WINDOW
-        return self._js.timing.clock() - self._sent_at < window / 2
+        return self._js.timing.clock() - self._first_sent_at < window / 2
 
     async def _one_leader(self) -> bool:
         """Whether nobody but the server that refused the token can have taken it."""
@@ -214,7 +186,7 @@ class Tries:
     async def _find(self) -> int | None:
         """Return the sequence of the entry that has the token; None when there is none."""
         entry = await self._stack.find(lambda each: each.token == self.token)
-        return entry.seq if entry is not None else None
+        return Found(entry.seq) if entry is not None else None
 
     async def _started_before(self) -> int | None:
         """Return the sequence of the entry of a token that the server may have forgotten; None when there is none."""
@@ -226,15 +198,7 @@ class Tries:
         self.token = _new_token()
         self._refused = False
         self._unanswered = False
-        self._sent_at = None
-
-
-class _Sign(NamedTuple):
-    """A sign of life on its way, sent at that time of the clock."""
-
-    token: str
-    sent_at: float
-    sending: asyncio.Task[None]
+        self._first_sent_at = None
 
 
 def _new_token() -> str:

@@ -257,7 +257,7 @@ def test_when_no_answer_ever_comes_the_doubt_is_told() -> None:
     assert error.__class__ is NoVerdict
     assert str(error) == (
         "Could not enter: no answer within 5 s. It is unknown whether 'web01' has entered governor 'g': an entry is "
-        "withdrawn when a server answers while this process is still there; else max_age ends it."
+        "withdrawn when a server answers while this process is still there; else it ends by itself."
     )
     assert error.facts == {"attempts": 4, "waited": 3 * (5 + 0.25) + 5, "waited_by": None}
     assert len(set(stack.tokens)) == 1
