@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiter in the queue: who is called, in which order, and how soon."""
+"""Waiting in the queue: who is called, in which order, and how soon."""
 
 from __future__ import annotations
 

@@ -94,6 +94,9 @@ def main() -> int:
         except asyncio.CancelledError:
             print("interrupted", file=sys.stderr)
             return 130
+    if os.environ.get("GITHUB_ACTIONS"):
+        # There, the workflow has installed all that a lane needs.
+        tally.failures += tally.skipped
     if given.args and not tally.selected and not tally.failures:
         tally.failures.append(f"no test is selected by {shlex.join(given.args)}")
     report(tally, time.monotonic() - start)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiter for a slot: when the next try is made, when it ends, and what the caller is told then."""
+"""Waiting for a slot: when the next try is made, when it ends, and what the caller is told then."""
 
 from __future__ import annotations
 
