@@ -139,7 +139,11 @@ async def test_the_slot_of_a_killed_holder_goes_to_the_next_in_the_queue(whole: 
 @within(60)
 async def test_who_is_cut_off_counts_its_slot_as_lost_before_another_has_it(whole: list[NatsServer], name: str) -> None:
     lost: list[float] = []
-    async with governor(whole, name) as (_, _nc, waiters), Proxy(whole[0].port) as proxy, connected(proxy.url) as far:
+    async with (
+        governor(whole, name) as (_manager, _nc, waiters),
+        Proxy(whole[0].port) as proxy,
+        connected(proxy.url) as far,
+    ):
         slot = await Governor(name, far).start("web00", on_lost=lambda _why: lost.append(time.monotonic()))
         await waiters.join("web01")
         cut_at, heal = time.monotonic(), proxy.silence_one(Random(1))

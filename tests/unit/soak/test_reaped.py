@@ -19,7 +19,8 @@ def test_the_sequence_is_told() -> None:
     try:
         tell_reaped(told.append)
         logger.warning("something else")
-        logger.warning(REAPED + " %s, who has given no sign of life", 7, "db", "web01")
+        sentence = f"{REAPED} %s, who has given no sign of life"
+        logger.warning(sentence, 7, "db", "web01")
     finally:
         logger.handlers[:], logger.propagate = before
     assert told == [7]
