@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One job as AWX runs it: ``job.py FOLDER`` has ansible-runner run the playbook that FOLDER/job.json tells of.
+
+The job is cancelled when there is a file FOLDER/cancel. The last line that is printed is the job's status.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    # It has no type hints, and is only where these tests run.
+    runner = importlib.import_module("ansible_runner")
+    done = runner.run(
+        private_data_dir=str(folder),
+        ident="job",
+        cancel_callback=(folder / "cancel").exists,
+        # How often it looks for a reason to cancel, in seconds.
+        settings={"pexpect_timeout": 1, "suppress_env_files": True},
+        **json.loads((folder / "job.json").read_text(encoding="utf-8")),
+    )
+    print(done.status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 The jetstream.governor team
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A job that is ended as AWX ends one: what is released by itself, what is left, by which name, and how it is freed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.tests.awx.jobs import (
+    HOST,
+    NAMESPACE,
+    Job,
+    allows_namespaces,
+    closing,
+    holders,
+    run_playbook,
+)
+from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
+from ansible_collections.jetstream.governor.tests.support.playbook import Records
+from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+
+WORKFLOW_RUN, JOB_RUN = f"awx-workflow-77@{HOST}", f"awx-4711@{HOST}"
+OF_WORKFLOW = (WORKFLOW_RUN, "the workflow")
+ALL = sorted([OF_WORKFLOW, (JOB_RUN, "the job"), (JOB_RUN, "db1")])
+SOON = 30.0
+
+# A slot of the workflow, a slot of the job, and one of the task that is at work when the job ends.
+PLAY = """
+- hosts: db1
+  gather_facts: false
+  module_defaults:
+    group/jetstream.governor.governor:
+      governor: {name}
+  tasks:
+    - jetstream.governor.governor_slot:
+        holder: the workflow
+        run_id: "awx-workflow-{{{{ awx_workflow_job_id }}}}@{host}"
+    - jetstream.governor.governor_slot:
+        holder: the job
+    - jetstream.governor.governed:
+        task:
+          ansible.builtin.command: {command}
+"""
+
+
+def evict(server: NatsServer, name: str, run: str) -> str:
+    return run_playbook(
+        server.url, "jetstream.governor.evict", "-e", f"governor={name}", "-e", f"run_id={run}"
+    )
+
+
+@pytest.mark.parametrize("how", ["cancelled", "out of time", "without its runner", "with its container"])
+@within(120)
+async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how: str) -> None:
+    if how == "with its container" and not allows_namespaces():
+        pytest.skip("this machine gives no PID namespace of its own (unshare)")
+    async with connected(server.url) as nc:
+        await Manager.create(name, nc, limit=3, max_age=600)
+    records = Records(tmp_path / "records")
+    (tmp_path / "project").mkdir()
+    play = PLAY.format(name=name, host=HOST, command=records.command(8 if how == "out of time" else 4))
+    (tmp_path / "project" / "work.yml").write_text(play)
+    job = Job(tmp_path / "job", tmp_path / "project").log_in({"url": server.url})
+    under = NAMESPACE if how == "with its container" else ()
+    with closing(job.start("work.yml", 4711, 77, timeout=6 if how == "out of time" else 0, under=under)):
+        await until(lambda: bool(records.at_work) or job.ended, SOON, "the job works")
+        assert await holders(server.url, name) == ALL, job.output
+        if how == "cancelled":
+            job.cancel()
+        elif how != "out of time":
+            job.kill()
+        await until(lambda: job.ended, SOON, "the job ends")
+        if how in ("cancelled", "out of time"):
+            assert job.status == {"cancelled": "canceled", "out of time": "timeout"}[how]
+        if how == "with its container":
+            await until(lambda: not job.processes(), 2, "nothing of it is left")
+            assert await holders(server.url, name) == ALL
+            # Before the lease would do it.
+            assert "the job, db1 evicted" in evict(server, name, JOB_RUN)
+        else:
+            # The work itself ends as it would without a governor: Ansible's workers go on when ansible-playbook is killed.
+            await until(lambda: not records.at_work, SOON, "the work ends")
+
+            async def the_job_holds_nothing() -> bool:
+                return await holders(server.url, name) == [OF_WORKFLOW]
+
+            await until(the_job_holds_nothing, SOON, "what the job held is released")
+        assert await holders(server.url, name) == [OF_WORKFLOW]
+        assert "the workflow evicted" in evict(server, name, WORKFLOW_RUN)
+        assert await holders(server.url, name) == []
