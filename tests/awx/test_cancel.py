@@ -25,12 +25,12 @@ from ansible_collections.jetstream.governor.tests.support.server import NatsServ
 
 WORKFLOW_RUN, JOB_RUN = f"awx-workflow-77@{HOST}", f"awx-4711@{HOST}"
 OF_WORKFLOW = (WORKFLOW_RUN, "the workflow")
-ALL = sorted([OF_WORKFLOW, (JOB_RUN, "the job"), (JOB_RUN, "db1")])
+ALL = [(JOB_RUN, "db1"), (JOB_RUN, "db2"), OF_WORKFLOW]
 SOON = 30.0
 
-# A slot of the workflow, a slot of the job, and one of the task that is at work when the job ends.
+# A slot of the workflow, one that db1 keeps from task to task, and one of the task in which db2 is at work at the end.
 PLAY = """
-- hosts: db1
+- hosts: db1,db2
   gather_facts: false
   module_defaults:
     group/jetstream.governor.governor:
@@ -39,11 +39,14 @@ PLAY = """
     - jetstream.governor.governor_slot:
         holder: the workflow
         run_id: "awx-workflow-{{{{ awx_workflow_job_id }}}}@{host}"
+      run_once: true
     - jetstream.governor.governor_slot:
-        holder: the job
+        guard: "off"
+      when: inventory_hostname == 'db1'
     - jetstream.governor.governed:
         task:
           ansible.builtin.command: {command}
+      when: inventory_hostname == 'db2'
 """
 
 
@@ -64,7 +67,7 @@ async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how
     (tmp_path / "project").mkdir()
     play = PLAY.format(name=name, host=HOST, command=records.command(8 if how == "out of time" else 4))
     (tmp_path / "project" / "work.yml").write_text(play)
-    job = Job(tmp_path / "job", tmp_path / "project").log_in({"url": server.url})
+    job = Job(tmp_path / "job", tmp_path / "project", hosts=("db1", "db2")).log_in({"url": server.url})
     under = NAMESPACE if how == "with its container" else ()
     with closing(job.start("work.yml", 4711, 77, timeout=6 if how == "out of time" else 0, under=under)):
         await until(lambda: bool(records.at_work) or job.ended, SOON, "the job works")
@@ -80,7 +83,7 @@ async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how
             await until(lambda: not job.processes(), 2, "nothing of it is left")
             assert await holders(server.url, name) == ALL
             # Before the lease would do it.
-            assert "the job, db1 evicted" in evict(server, name, JOB_RUN)
+            assert "db1, db2 evicted" in evict(server, name, JOB_RUN)
         else:
             # The work itself ends as it would without a governor: Ansible's workers go on when ansible-playbook is killed.
             await until(lambda: not records.at_work, SOON, "the work ends")
