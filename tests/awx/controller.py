@@ -13,7 +13,6 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.jetstream.governor.tests.awx.rules import Json, complaints
@@ -198,7 +197,9 @@ def _respond(controller: Controller, method: str, path: str, data: Json) -> tupl
             return 201, controller.shown(kind, controller.create(kind, data))
         if method == "PATCH":
             return 200, controller.shown(kind, controller.change(kind, int(more[0]), data))
-        return 200, _listing([controller.shown(kind, each) for each in controller.find(kind, dict(parse_qsl(address.query)))])
+        return 200, _listing(
+            [controller.shown(kind, each) for each in controller.find(kind, dict(parse_qsl(address.query)))]
+        )
     except Refused as refusal:
         return 400, refusal.args[0]
     except KeyError as missing:

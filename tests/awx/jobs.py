@@ -67,9 +67,9 @@ class Job:
         under: Sequence[str] = (),
     ) -> Job:
         """Run the playbook as the job of that number, in the workflow job of that number if there is one."""
-        variables = {"awx_job_id": number}
+        variables: dict[str, Any] = {"awx_job_id": number}
         if workflow:
-            variables |= {"awx_workflow_job_id": workflow, "awx_workflow_job_name": "Rollout"}  # type: ignore[dict-item]
+            variables |= {"awx_workflow_job_id": workflow, "awx_workflow_job_name": "Rollout"}
         envvars = {
             **self._environment,
             "AWX_HOST": f"https://{HOST}",

@@ -51,9 +51,7 @@ PLAY = """
 
 
 def evict(server: NatsServer, name: str, run: str) -> str:
-    return run_playbook(
-        server.url, "jetstream.governor.evict", "-e", f"governor={name}", "-e", f"run_id={run}"
-    )
+    return run_playbook(server.url, "jetstream.governor.evict", "-e", f"governor={name}", "-e", f"run_id={run}")
 
 
 @pytest.mark.parametrize("how", ["cancelled", "out of time", "without its runner", "with its container"])
@@ -85,7 +83,7 @@ async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how
             # Before the lease would do it.
             assert "db1, db2 evicted" in evict(server, name, JOB_RUN)
         else:
-            # The work itself ends as it would without a governor: Ansible's workers go on when ansible-playbook is killed.
+            # When ansible-playbook is killed, its workers go on, as they do without a governor.
             await until(lambda: not records.at_work, SOON, "the work ends")
 
             async def the_job_holds_nothing() -> bool:

@@ -53,4 +53,6 @@ def test_ansible_builder_takes_the_definition(tmp_path: Path) -> None:
 def test_it_wants_an_ansible_core_that_the_collection_runs_on() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
     definition = yaml.safe_load((AWX / "execution-environment.yml").read_text())
-    assert definition["dependencies"]["ansible_core"]["package_pip"] + ".0" == f"ansible-core{runtime['requires_ansible']}"
+    assert (
+        definition["dependencies"]["ansible_core"]["package_pip"] + ".0" == f"ansible-core{runtime['requires_ansible']}"
+    )

@@ -123,7 +123,11 @@ def test_the_stand_in_refuses_what_awx_would(controller: Controller) -> None:
     with pytest.raises(Refused, match="pasword"):
         controller.create(
             "credentials",
-            {"name": "x", "credential_type": controller.named("credential_types", "NATS")["id"], "inputs": {"url": "x", "pasword": "x"}},
+            {
+                "name": "x",
+                "credential_type": controller.named("credential_types", "NATS")["id"],
+                "inputs": {"url": "x", "pasword": "x"},
+            },
         )
     with pytest.raises(Refused, match="there is no 4711"):
         controller.create("job_templates", {"name": "x", "project": 4711, "playbook": "work.yml"})

