@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -29,7 +28,7 @@ from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.kept import Attempt
 from ..plugin_utils.libraries import preload, require_here
 from ..plugin_utils.local_work import end_local_work
-from ..plugin_utils.play import run_and_host
+from ..plugin_utils.play import environment_here, run_and_host
 from ..plugin_utils.steps import SKIP, line_of, run_steps
 from ..plugin_utils.summary import Result, has_failed
 from ..plugin_utils.wrapped import Wrapped
@@ -41,11 +40,14 @@ GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
     "tasks": {"type": "list", "elements": "dict"},
     "on_timeout": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
     "release": {"type": "str", "choices": ["always", "on_success", "never"], "default": "always"},
-    "on_lost": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+    "on_lost": {"type": "str", "choices": ["warn", "fail", "stop"], "default": "warn"},
     **CONNECTION_OPTIONS,
 }
 
 display = Display()
+
+# What is done under a slot, which gets the environment that tells of it.
+Work = Callable[[Mapping[str, str]], Result]
 
 # Strategies load this file in ansible-playbook itself, before they fork the first worker for the task.
 preload()
@@ -116,8 +118,8 @@ class ActionModule(ActionBase):
             )
         return wrapped
 
-    def _governed(self, hold: Hold, work: Callable[[], Result], options: Mapping[str, Any]) -> Result:
-        with Interruptions() as interruptions:
+    def _governed(self, hold: Hold, work: Work, options: Mapping[str, Any]) -> Result:
+        with Interruptions(hold.lost if hold.request.stops_when_lost else None) as interruptions:
             try:
                 hold.acquire(interruptions)
             except GovernorError as exc:
@@ -125,9 +127,9 @@ class ActionModule(ActionBase):
                 if isinstance(exc, WaitTimeout) and options["on_timeout"] == "skip":
                     return {"skipped": True, "changed": False, "msg": str(exc), "slot": slot}
                 return _failure(exc, slot)
-            return WorkUnderSlot(hold, options, interruptions).run(work)
+            return WorkUnderSlot(hold, options, interruptions).run(partial(work, _environment(hold.facts())))
 
-    def _predicted(self, hold: Hold, work: Callable[[], Result]) -> Result:
+    def _predicted(self, hold: Hold, work: Work) -> Result:
         """Work without a slot (check mode), and fail where a real run would fail before its wait."""
         slot = hold.facts()
         try:
@@ -137,36 +139,30 @@ class ActionModule(ActionBase):
         except GovernorError as exc:
             return _failure(exc, slot)
         with _told_of(slot):
-            return {**work(), "slot": slot}
+            return {**work({}), "slot": slot}
 
-    def _single(self, wrapped: Wrapped, known: dict[str, Any]) -> Callable[[], Result]:
-        def work() -> Result:
+    def _single(self, wrapped: Wrapped, known: dict[str, Any]) -> Work:
+        def work(environment: Mapping[str, str]) -> Result:
             try:
-                return wrapped.run(self, known)
+                return wrapped.run(self, known, environment)
             except AnsibleConnectionFailure as exc:
                 # ansible-core keeps nothing but the message of what is raised here, and would lose the slot.
                 return {"unreachable": True, "changed": False, "msg": str(exc)}
 
         return work
 
-    def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Callable[[], Result]:
+    def _several(self, wrapped: list[Wrapped], known: dict[str, Any]) -> Work:
         def show(result: Result) -> None:
             if not (self._task.no_log or result.get("_ansible_no_log")):
                 # stdout may be in a format of its own, as some callbacks have it.
                 display.display(line_of(result, known["inventory_hostname"], display.verbosity), stderr=True)
 
-        return lambda: run_steps(wrapped, self, known, show)
-
-    def _environment(self) -> dict[str, str]:
-        """Return the environment in which a module of this task would run here."""
-        own: dict[str, Any] = {}
-        self._compute_environment_string(own)
-        return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
+        return lambda environment: run_steps(wrapped, self, known, environment, show)
 
     def _request(self, options: Mapping[str, Any], wrapped: list[Wrapped], known: Mapping[str, Any]) -> HoldRequest:
         # Other libraries do not take the tagged values of ansible-core 2.19 and newer for plain strings and lists.
         plain = json.loads(json.dumps({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")}))
-        settings = resolve(plain, self._environment())
+        settings = resolve(plain, environment_here(self))
         require_here(settings)
         plain["holder"] = plain["holder"] or str(known["inventory_hostname"])
         campaign = parse_campaign(plain, *run_and_host(self._task, known, plain["run_id"]))
@@ -175,10 +171,14 @@ class ActionModule(ActionBase):
             settings=settings,
             tell=_nothing if self._task.no_log else partial(display.display, stderr=True),
             tell_more=_nothing if self._task.no_log else display.v,
+            warn=display.warning,
             action=None if options["task"] is None else wrapped[0].full_name(self),
             attempt=self._attempt(campaign.governor, settings, known) if options["release"] == "on_success" else None,
             # Several slots are meant where a run id is given, to share them, and where slots are never released.
             one_only=not campaign.run_given and options["release"] != "never",
+            ends_with_work=not campaign.run_given and options["release"] == "always",
+            must_expire=options["release"] == "never",
+            stops_when_lost=options["on_lost"] == "stop",
         )
 
     def _attempt(self, governor: str, settings: Settings, known: Mapping[str, Any]) -> Attempt:
@@ -206,16 +206,25 @@ class WorkUnderSlot:
                 result = work()
         except Exception as exc:
             slot.update(self._release(failed=not isinstance(exc, SKIP)))
+            if self._interruptions.stopped:
+                return self._lost({}, slot)
             raise
         except BaseException:
-            # It is the timeout of the task: what it has started on the controller is still at work.
+            # It is the timeout of the task, or the loss of a slot: what it has started on the controller is still at
+            # work.
             end_local_work()
-            self._release(failed=True)
+            slot.update(self._release(failed=True))
+            if self._interruptions.stopped:
+                return self._lost({}, slot)
             raise
         slot.update(self._release(failed=has_failed(result)))
-        if slot.get("lost") and self._options["on_lost"] == "fail":
-            result = {**result, "failed": True, "msg": slot["msg"]}
+        if self._interruptions.stopped or (slot.get("lost") and self._options["on_lost"] != "warn"):
+            return self._lost(result, slot)
         return {**result, "slot": slot}
+
+    def _lost(self, result: Result, slot: Result) -> Result:
+        """Return the result of work that has failed because its slot was lost; ``result`` is its own, if it has one."""
+        return {"changed": True, **result, "failed": True, "msg": slot["msg"], "slot": slot}
 
     def _release_quietly(self) -> None:
         """Release the slot while the work stands still, if it is to be released after the work whatever happens.
@@ -229,26 +238,36 @@ class WorkUnderSlot:
     def _release(self, failed: bool) -> Result:
         """Release or keep the slot, as the task's options and the end of the work ask for, and return its facts."""
         release = self._options["release"]
-        if release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another)):
+        keeps = release == "never" or (release == "on_success" and (failed or self._hold.is_kept_by_another))
+        # A slot that is lost is not there to be kept.
+        if keeps and not self._interruptions.stopped:
             return self._hold.keep()
         try:
-            lost = not self._hold.release(self._interruptions)
+            gone = not self._hold.release(self._interruptions)
         except GovernorError as exc:
-            display.warning(f"The slot could not be released; max_age ends it. {redact(str(exc))}")
-            return {**self._hold.facts(), "released": False}
-        facts: Result = {**self._hold.facts(), "released": not lost, "lost": lost}
-        self._hold.request.tell_more(
-            f"{facts['holder']} {'lost' if lost else 'released'} slot {facts['seq']} of {facts['governor']} after "
-            f"{format_duration(facts['held'])}"
-        )
-        if lost:
-            facts["msg"] = (
-                f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked (evicted, "
-                "expired, or the governor was deleted): more may have worked at once than the limit allows. Set "
-                "max_age longer than the longest work."
+            facts: Result = {**self._hold.facts(), "released": False}
+            ends = "its lease" if facts["lease"] else "max_age"
+            display.warning(f"The slot could not be released; {ends} ends it. {redact(str(exc))}")
+            lost = self._interruptions.stopped
+        else:
+            lost = gone or self._interruptions.stopped
+            facts = {**self._hold.facts(), "released": not gone, "lost": lost}
+            self._hold.request.tell_more(
+                f"{facts['holder']} {'lost' if lost else 'released'} slot {facts['seq']} of {facts['governor']} after "
+                f"{format_duration(facts['held'])}"
             )
+        if lost:
+            facts.update(lost=True, msg=self._sentence(facts))
             display.warning(facts["msg"])
         return facts
+
+    def _sentence(self, facts: Result) -> str:
+        why = self._hold.lost() or "it was evicted, it has expired, or the governor was deleted"
+        advice = "" if facts["lease"] else " Set max_age longer than the longest work."
+        return (
+            f"The slot of {facts['holder']} in governor '{facts['governor']}' was lost while it worked ({why}): more "
+            f"may have worked at once than the limit allows.{advice}"
+        )
 
 
 def _nothing(_line: str) -> None:
@@ -292,3 +311,8 @@ def _told_of(slot: Result) -> Iterator[None]:
         result = getattr(exc, "_result", exc.result)
         result["slot"] = slot
         raise
+
+
+def _environment(slot: Result) -> dict[str, str]:
+    """Return in what environment the work finds its slot. The sequence is a fencing token."""
+    return {"GOVERNOR_NAME": str(slot["governor"]), "GOVERNOR_SEQ": str(slot["seq"])}

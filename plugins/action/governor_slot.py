@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Let the module ``governor_slot`` know what only the controller knows."""
+"""Let the module ``governor_slot`` know what only the controller knows, and have the slot renewed that it acquires."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.play import play_facts, run_and_host
+from ..module_utils.core.names import Owner
+from ..plugin_utils.adoption import Adoption
+from ..plugin_utils.play import environment_here, play_facts, run_and_host
 
 
 class ActionModule(ActionBase):
@@ -24,17 +26,26 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         known = task_vars or {}
         args = dict(self._task.args)
+        acquires = (args.get("state") or "acquired") == "acquired"
         # A holder is filled in for an acquisition alone. What to release or evict is chosen by what the task says.
-        if (args.get("state") or "acquired") == "acquired" and not args.get("holder"):
+        if acquires and not args.get("holder"):
             args["holder"] = known.get("inventory_hostname")
         run_id, host = run_and_host(self._task, known, args.get("run_id"))
         args["play"] = {"run_id": run_id, "host": host, **play_facts(self._task, known)}
-        result.update(
-            self._execute_module(
-                "jetstream.governor.governor_slot",
-                module_args=args,
-                task_vars=task_vars,
-                wrap_async=bool(self._task.async_val),
-            )
+        # Under a run id that is given, the slot is to outlive the run.
+        if not acquires or args.get("run_id") or self._task.check_mode:
+            return {**result, **self._run_module(args, task_vars)}
+        with Adoption(args, environment_here(self), Owner(run_id, host, str(args["holder"]))) as adoption:
+            # A job in the background goes on when this is over, and cannot tell then which slot to renew.
+            if adoption.created is not None and not self._task.async_val:
+                args["play"]["kept"] = adoption.created
+            return {**result, **adoption.adopt(self._run_module(args, task_vars))}
+
+    def _run_module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        ran: dict[str, Any] = self._execute_module(
+            "jetstream.governor.governor_slot",
+            module_args=args,
+            task_vars=task_vars,
+            wrap_async=bool(self._task.async_val),
         )
-        return result
+        return ran

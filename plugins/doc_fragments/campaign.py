@@ -23,7 +23,8 @@ options:
         in an AWX job V(awx-<job id>@<controller>), from C(awx_job_id) and the environment variable C(AWX_HOST). Each
         host of such a run owns its own slots, unless the task has C(run_once).
       - When it is given, the run as a whole owns the slot, whatever host and run the task is of. So one job can acquire
-        a slot and another release it.
+        a slot and another release it. Such a slot outlives the C(ansible-playbook) process that has acquired it, so it
+        has no lease, and C(max_age) ends it where no job releases it.
     type: str
   interval:
     description:

@@ -117,6 +117,7 @@ def slot_result(campaign: CampaignRequest, entry: Entry | None, state: State | N
         **owner_result(campaign),
         "acquired_at": format_time(entry.time) if entry else None,
         "expires_at": format_time(expires_at),
+        "lease": entry.lease if entry else None,
     }
 
 
@@ -136,6 +137,7 @@ def governed_result(
         "holder": slot.holder if slot else campaign.holder,
         "action": action,
         "seq": slot.seq if slot else None,
+        "lease": slot.lease if slot else None,
         **waited,
         "held": None if held is None else round(held, 3),
         "released": None,

@@ -17,6 +17,7 @@ from .core.entry import Entry
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import whose
+from .core.slot import Slot
 from .core.stack import only_if
 from .core.state import State
 from .governors import load_or_predict
@@ -36,7 +37,9 @@ class SlotRequest:
     """What a governor_slot task asks for: a ``campaign``, and what this module has besides.
 
     ``seq`` is None where none was given. ``continue_on_timeout``: it is no failure to wait in vain. ``play`` is None
-    where nothing is known of the play. ``warn`` shows a sentence to the user.
+    where nothing is known of the play. ``kept`` is when the governor was created that the keeper of the run can renew
+    slots of; None where there is no such keeper, or the slot is to outlive the run. ``warn`` shows a sentence to the
+    user.
     """
 
     campaign: CampaignRequest
@@ -46,6 +49,7 @@ class SlotRequest:
     play: Play | None
     check_mode: bool
     warn: Callable[[str], None]
+    kept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,14 @@ async def carry_out(
     seq, play = params["seq"], dict(params["play"] or {})
     if seq is not None and seq < 1:
         raise InvalidValue(f"seq must be at least 1, not {seq}.")
-    run_id, host = play.pop("run_id", params["run_id"]), play.pop("host", "")
+    run_id, host, kept = play.pop("run_id", params["run_id"]), play.pop("host", ""), play.pop("kept", None)
     request = SlotRequest(
         campaign=parse_campaign(params, run_id, host),
         seq=seq,
         continue_on_timeout=params["on_timeout"] == "continue",
         guard=params["guard"],
         play=Play(**play) if play else None,
+        kept=kept,
         check_mode=module.check_mode,
         warn=module.warn,
     )
@@ -106,20 +111,24 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
         return _acquired(campaign, None, None, changed=True)
     owner = campaign.owner
     mine = None if manager.state.surely_empty else await manager.stack.find(lambda entry: entry.owner == owner)
+    # At the same address there may be another NATS for this machine than for the keeper.
+    is_kept = manager.state.created.isoformat() == request.kept
     if mine is not None:
-        return _acquired(campaign, manager.state, mine, changed=False)
+        return {**_acquired(campaign, manager.state, mine, changed=False), **_for_the_keeper(mine, is_kept)}
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
+    # None does as the governor says.
+    lease = None if is_kept else False
     try:
-        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=False)
+        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=lease)
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()
     result = _acquired(campaign, await manager.refresh(), entry, changed=True)
-    result["slot"]["seq"] = slot.seq
-    return {**result, **wait_result(slot)}
+    result["slot"].update(seq=slot.seq, lease=slot.lease)
+    return {**result, **wait_result(slot), **_for_the_keeper(slot, is_kept)}
 
 
 async def release(js: JetStream, request: SlotRequest) -> Result:
@@ -238,6 +247,11 @@ def _acquired(campaign: CampaignRequest, state: State | None, entry: Entry | Non
         "limit": state.config.limit if state else None,
         "diff": {"before": {"entries": [] if changed else after}, "after": {"entries": after}},
     }
+
+
+def _for_the_keeper(held: Slot | Entry, is_kept: bool) -> Result:
+    """Return what the action takes out of the result, to have the slot renewed: nothing where it has no lease."""
+    return {"for_the_keeper": held.token} if is_kept and held.lease is not None else {}
 
 
 def _predicted(request: SlotRequest, state: State) -> Result:

@@ -22,6 +22,16 @@ description:
   - The slot is released when the work has ended, also when it failed, when its host became unreachable, when its
     C(timeout) was over, and when C(ansible-playbook) was stopped with Ctrl-C or SIGTERM. When C(ansible-playbook) is
     killed, work that has begun goes on to its end and its slot is released; work that waits for a slot never begins.
+  - The slot lives as long as its holder. While the work goes on, however long that takes, a small process beside
+    C(ansible-playbook), the keeper of the run, renews the lease of the slot. When the process that works is killed, the
+    keeper ends what that one has begun on the controller, and releases the slot within about a second. When the keeper
+    is killed too, or the whole machine or container dies, the lease runs out, and those who wait find that out within
+    100 seconds.
+  - A slot has a lease where the governor has leases, O(release=always), and no O(run_id) is given; RV(slot.lease)
+    tells. Any other slot is ended by C(max_age) where nobody releases it.
+  - What runs under the slot finds the name of the governor and the sequence of the slot in its environment, in
+    E(GOVERNOR_NAME) and E(GOVERNOR_SEQ). The sequence serves as a fencing token; see
+    RV(jetstream.governor.governor_slot#module:slot.seq). Check mode sets neither.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -89,7 +99,8 @@ options:
       - V(on_success) lets a host that failed keep its slot until somebody evicts it or C(max_age) ends it, so that a
         bad change stops the roll-out by itself. A retry of the task (C(until)) works under the slot that was kept, and
         releases it when it succeeds. Further items of a C(loop) work under it as well, and do not release it.
-      - V(never) leaves every slot to C(max_age), so that the limit is how many may work per C(max_age).
+      - V(never) leaves every slot to C(max_age), so that the limit is how many may work per C(max_age). A governor
+        without C(max_age) is refused.
       - The slot is released before C(failed_when) is looked at, so that its verdict does not count here.
     type: str
     choices: [always, on_success, never]
@@ -98,9 +109,13 @@ options:
     description:
       - What to do when the slot was lost during the work, because it was evicted or had expired, or because the
         governor was deleted.
-      - V(warn) warns, V(fail) fails the task. RV(slot.lost) tells of it in both cases.
+      - V(warn) warns, V(fail) fails the task when the work has ended. RV(slot.lost) tells of it in any case.
+      - V(stop) ends what the work has begun on the controller as soon as the keeper of the run finds out, and fails the
+        task. What it has begun on other hosts may go on. The keeper looks every third of the lease, or every 10 seconds
+        without one. It also takes a slot for lost that no server has renewed for as long as the lease, though nobody
+        takes it away while all servers are gone.
     type: str
-    choices: [warn, fail]
+    choices: [warn, fail, stop]
     default: warn
 notes:
   - When a variable in O(task) is not defined, the error names O(task), not the module inside.
@@ -168,6 +183,12 @@ slot:
           RV(jetstream.governor.governor_slot#module:slot.seq).
       type: int
       sample: 1795510800000042
+    lease:
+      description:
+        - For how many seconds the slot outlives its holder before others may take it for dead; null for a slot that
+          C(max_age) alone ends.
+      type: float
+      sample: 60.0
     waited:
       description: How many seconds were waited for the slot.
       type: float
@@ -189,7 +210,9 @@ slot:
       type: bool
       sample: true
     lost:
-      description: Whether the slot was lost during the work. It is known only where the slot was to be released.
+      description:
+        - Whether the slot was lost during the work. It is known where the slot was to be released, and with
+          O(on_lost=stop).
       type: bool
       sample: false
     active:

@@ -138,8 +138,8 @@ governors:
       sample: 0
     lease:
       description:
-        - Whether its slots have leases, V(ready) or V(absent). It is not looked whether the stream of leases exists;
-          M(jetstream.governor.governor_stream) does that.
+        - Whether the slots that are acquired have leases, V(ready) or V(absent). Whether the stream of leases exists is
+          not looked at; M(jetstream.governor.governor_stream) does that, and mends it.
       type: str
       sample: ready
     hazards:
@@ -191,18 +191,21 @@ governors:
           type: float
           sample: 41.2
         expires_at:
-          description: When C(max_age) ends the slot (UTC); null for never.
+          description: When C(max_age) ends the slot (UTC), whatever its holder does; null for never.
           type: str
           sample: '2026-11-24T10:00:12.345Z'
         lease:
-          description: For how many seconds a sign of life of the holder lasts; null where it gives none.
+          description:
+            - For how many seconds a sign of life of the holder lasts. It is null for a slot without a lease, which ends
+              by its holder, C(max_age) or an eviction alone.
           type: float
           sample: 60.0
         renewed_at:
           description:
-            - When the holder last gave a sign of life (UTC). It is null without a lease, where the NATS user may not
-              read it, and where that was longer ago than the lease. Then the holder has died, or cannot reach the
-              server.
+            - When the holder last gave a sign of life (UTC). It is null without a lease, and where the NATS user may
+              not read it.
+            - With a lease it is also null when that was longer ago than the lease. Then the holder has died, or cannot
+              reach the server.
           type: str
           sample: '2026-11-24T09:30:40.123Z'
 missing:

@@ -16,6 +16,13 @@ description:
   - A slot belongs to its owner, which is a host of a run. Where the task has C(run_once), and where O(run_id) is given,
     the owner is the run as a whole. Acquiring a slot again for the same owner and O(holder) changes nothing. The holder
     is for people to read.
+  - While the run goes on, a small process beside C(ansible-playbook), the keeper of the run, renews the lease of the
+    slot. When C(ansible-playbook) is gone, however it went, the keeper releases all that the run still holds. When the
+    keeper is killed too, the lease runs out, and those who wait find that out within 100 seconds.
+  - A slot has a lease where the governor has leases and the controller reaches the same governor by the options of the
+    task. It has none where O(run_id) is given, since it is to outlive the run then, and none with C(async).
+    RV(slot.lease) tells. Where the controller does not reach the governor, nor the lease, only C(max_age) ends what no
+    task releases.
   - When slots are never released, so many holders get one per C(max_age) of the governor. That is a supported use, for
     example for at most ten reports per hour.
 author:
@@ -105,6 +112,9 @@ options:
         description: The C(throttle) of the task; V(0) for none.
         type: int
         required: true
+      kept:
+        description: When the governor was created whose slots the keeper of the run can renew, where it can.
+        type: str
 seealso:
   - module: jetstream.governor.governor_stream
   - module: jetstream.governor.governor_info
@@ -195,6 +205,12 @@ slot:
       description: When C(max_age) ends the slot (UTC); null for never, and in check mode.
       type: str
       sample: '2026-11-24T10:00:12.345Z'
+    lease:
+      description:
+        - For how many seconds the slot outlives the run before others may take it for dead; null for a slot that
+          C(max_age) alone ends, and in check mode.
+      type: float
+      sample: 60.0
 waited:
   description: How many seconds were waited.
   returned: when O(state=acquired)
@@ -268,6 +284,7 @@ def main() -> None:
                     "batch": {"type": "int", "required": True},
                     "forks": {"type": "int", "required": True},
                     "throttle": {"type": "int", "required": True},
+                    "kept": {"type": "str"},
                 },
             },
             **CONNECTION_OPTIONS,

@@ -48,10 +48,11 @@ options:
     type: int
   max_age:
     description:
-      - How long a slot is held at most, V(0) for ever. It is V(0) by default, and needed to create a governor with
-        O(lease=false).
-      - With a O(lease), it is for what a lease cannot end, such as work that hangs, slots of Choria's Go clients, and
-        slots that are to outlive their run. Without one, it is all that frees the slot of a holder that has died.
+      - How long a slot is held at most, V(0) for ever. It is V(0) by default, and must be given to create a governor
+        with O(lease=false), where nothing else frees the slot of a holder that has died.
+      - With O(lease=true) it is needed only for what no lease can end, which is work that hangs, and slots without a
+        lease. These are the slots of Choria's Go clients, slots with a C(run_id), which are to outlive their run, and
+        slots that are kept on purpose (C(release) other than V(always)).
       - It must be longer than the longest work, whose slot it would end too.
       - A change also applies to slots that are held already.
     type: str
@@ -79,11 +80,13 @@ options:
     type: bool
   lease:
     description:
-      - Whether slots have a lease. A holder then gives signs of life, whatever its work is and however long it takes,
-        and whoever waits takes the slot of a holder that has given none for so long that it must have died.
-      - The signs of life of all governors are in one small stream, C(GOVLEASES), which is created together with the
-        first governor that has leases.
-      - V(true) gives leases to the slots that are acquired from then on, V(false) to no more slots. When this is not
+      - Whether a slot lives as long as its holder. The holder of a slot with a lease gives signs of life for as long as
+        its work takes. When they have stopped for longer than the lease, and the holder does not answer, those who wait
+        free the slot, some 70 to 100 seconds after the holder's death.
+      - The signs of life of all governors are in one small stream, C(GOVLEASES). It is created with the first governor
+        that has leases, and has as many replicas as the governor with the most. It is mended whenever this module is
+        run for such a governor with O(state=present).
+      - V(true) gives a lease to each slot that is acquired from then on, V(false) to no further slot. When this is not
         given, a new governor gets leases, and an existing one stays as it is. So a governor that Choria has created
         gets them by V(true). Choria's Go clients do not notice, and hold their slots until O(max_age).
     type: bool
@@ -100,6 +103,8 @@ options:
 seealso:
   - module: jetstream.governor.governor_slot
   - module: jetstream.governor.governor_info
+  - ref: ansible_collections.jetstream.governor.docsite.guide_leases
+    description: What a lease is, what the death of a holder costs, and when to set O(max_age).
 """
 
 EXAMPLES = r"""
@@ -107,7 +112,6 @@ EXAMPLES = r"""
   jetstream.governor.governor_stream:
     name: db-restarts
     limit: 5
-    max_age: 30m
   delegate_to: localhost
   run_once: true
 
@@ -118,7 +122,7 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
-- name: Create a governor that Choria's command line lists too
+- name: Create a governor that Choria's command line lists and uses too, whose own clients have no leases
   jetstream.governor.governor_stream:
     name: backups
     limit: 2
@@ -169,7 +173,7 @@ governor:
     max_age:
       description: How many seconds a slot is held at most; 0 for ever.
       type: float
-      sample: 1800.0
+      sample: 0.0
     replicas:
       description: On how many servers the entries are kept.
       type: int
@@ -194,6 +198,8 @@ governor:
       description:
         - The condition of its leases, V(ready) or V(absent). It is V(unknown) in check mode where the governor does not
           exist yet and O(lease) is not given.
+        - With O(state=reset) the stream of leases is not looked at, and V(ready) says only that the governor is to have
+          leases.
       type: str
       sample: ready
     hazards:

@@ -22,12 +22,17 @@ from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
+from ..module_utils.core.manager import Manager
 from ..module_utils.core.slot import Slot
+from ..module_utils.core.stack import Stack
+from ..module_utils.core.state import State
 from ..module_utils.core.timing import Timing
 from ..module_utils.governors import load
 from ..module_utils.results import governed_result
 from ..module_utils.settings import Settings
 from .interruption import Interruptions
+from .keeper_link import KeeperLink, NoKeeper
+from .keeper_words import Address, Held
 from .kept import Attempt
 from .progress import Progress
 from .second_slot import refuse_second
@@ -39,6 +44,10 @@ _LOOK_EVERY = 0.5
 _HOW = {"queue": "in its queue", "polling": "by trying, without a queue"}
 
 
+class NeverExpires(GovernorError):
+    """The governor has no max_age, and a slot was asked for that nothing else would end."""
+
+
 class Orphaned(GovernorError):
     """The ansible-playbook that this process works for is gone."""
 
@@ -47,28 +56,40 @@ class Orphaned(GovernorError):
 class HoldRequest:
     """What a governed task asks for: a ``campaign``, and what this face has besides.
 
-    ``tell`` shows a line to everybody who watches the run, ``tell_more`` to those who asked to know more. ``action`` is
-    what will run under the slot, None where that is several things. ``attempt`` is given where a slot may be kept for
-    the attempts after this one. ``one_only`` refuses a second slot to the same host of the same run.
+    ``tell`` shows a line to everybody who watches the run, ``tell_more`` to those who asked to know more, ``warn`` as a
+    warning. ``action`` is what will run under the slot, None where that is several things. ``attempt`` is given where a
+    slot may be kept for the attempts after this one. ``one_only`` refuses a second slot to the same host of the same
+    run. ``ends_with_work``: the slot is never left to somebody else, so that it has a lease, and ends when this process
+    dies. ``must_expire``: nobody ever releases it. ``stops_when_lost``: the keeper sends a signal when it finds the
+    slot lost.
     """
 
     campaign: CampaignRequest
     settings: Settings
     tell: Callable[[str], None]
     tell_more: Callable[[str], None]
+    warn: Callable[[str], None]
     action: str | None = None
     attempt: Attempt | None = None
     one_only: bool = False
+    ends_with_work: bool = True
+    must_expire: bool = False
+    stops_when_lost: bool = False
 
 
 class Hold:
-    """A slot that is held from ``acquire`` to ``release``. No connection is open and no loop runs in between."""
+    """A slot that is held from ``acquire`` to ``release``. No connection to NATS is open and no loop runs in between.
+
+    The keeper of the run renews it meanwhile, and gives it back if this process dies.
+    """
 
     def __init__(self, request: HoldRequest) -> None:
         """Make it, without a slot so far. Raises InvalidValue for a holder or host that no entry could carry."""
         self.request = request
         self._owner = request.campaign.owner
         self.slot: Slot | None = None
+        self._keeper: KeeperLink | None = None
+        self._why_lost: str | None = None
         self._goes_on = False
         self._acquired_at = 0.0
         self._held: float | None = None
@@ -86,11 +107,14 @@ class Hold:
         Raises what ``Governor.start`` raises, Orphaned and Interrupted. Nothing is held then, but for a kept slot.
         """
         try:
+            # It starts while this process connects.
+            self._meet_keeper()
             asyncio.run(self._wait(interruptions))
         except BaseException:
             # The slot may have come at the last moment.
             with contextlib.suppress(GovernorError):
                 self.keep() if self._goes_on else self.release(interruptions)
+            self._part()
             raise
 
     def release(self, interruptions: Interruptions) -> bool:
@@ -103,7 +127,12 @@ class Hold:
             return True
         if self.request.attempt is not None:
             self.request.attempt.forget()
-        return asyncio.run(self._release(slot, interruptions))
+        released = None
+        try:
+            released = asyncio.run(self._release(slot, interruptions))
+            return released
+        finally:
+            self._part(gives_back=released is None)
 
     @property
     def is_kept_by_another(self) -> bool:
@@ -116,7 +145,14 @@ class Hold:
         slot = self._ended()
         if slot is not None and self.request.attempt is not None:
             self.request.attempt.keep(slot, self._acquired_at)
+        self._part()
         return {**self.facts(), "released": False}
+
+    def lost(self) -> str | None:
+        """Return why the slot is lost as far as the keeper has told by now; None while it is held."""
+        if self._keeper is not None:
+            self._why_lost = self._keeper.lost()
+        return self._why_lost
 
     def facts(self) -> dict[str, Any]:
         """Return what is known of the slot so far; see ``governed_result``."""
@@ -144,11 +180,24 @@ class Hold:
 
     async def _look(self) -> None:
         async with connected(self.request.settings) as js:
-            await load(self.request.campaign.governor, js)
+            self._check(await load(self.request.campaign.governor, js))
+
+    def _check(self, governor: Manager | State) -> None:
+        if self.request.must_expire and not governor.config.max_age:
+            raise NeverExpires(
+                f"Governor '{self.request.campaign.governor}' has no max_age, and release: never leaves the slot to "
+                "max_age: it would be held for ever. Give the governor a max_age, or let the slot be released."
+            )
+
+    async def _admit(self, stack: Stack, state: State) -> None:
+        self._check(state)
+        if self.request.one_only:
+            await refuse_second(stack, state, self._owner)
 
     async def _campaign(self) -> None:
         request, campaign = self.request, self.request.campaign
         async with connected(request.settings) as js:
+            await self._greet_keeper()
             if await self._go_on(js):
                 return
             progress = Progress(campaign.governor, campaign.holder, request.tell)
@@ -163,8 +212,9 @@ class Hold:
                     campaign.holder,
                     owner=self._owner,
                     timeout=campaign.wait_timeout,
-                    admit=functools.partial(refuse_second, owner=self._owner) if request.one_only else None,
-                    lease=False,
+                    admit=self._admit,
+                    # Nobody would renew it, neither during the work nor when this process has ended.
+                    lease=None if self._keeper is not None and request.ends_with_work else False,
                 )
             except UnknownGovernor:
                 # The sentence of this one names the governors that there are.
@@ -172,6 +222,7 @@ class Hold:
                 raise
             # From here on the slot has to be released, also when closing the connection is cut short.
             self.slot, self._acquired_at = slot, time.monotonic()
+            self._tell_keeper(slot)
             request.tell_more(
                 f"{campaign.holder} holds slot {slot.seq} of {campaign.governor} after "
                 f"{format_duration(slot.waited)}, {slot.attempts} attempts"
@@ -188,10 +239,74 @@ class Hold:
             attempt.forget()
             return False
         self._goes_on, self.slot, self._acquired_at = True, kept.slot, kept.since
+        self._tell_keeper(kept.slot)
         self.request.tell_more(
             f"{kept.slot.holder} goes on under slot {kept.slot.seq} of {self.request.campaign.governor}"
         )
         return True
+
+    # -- the keeper
+
+    @property
+    def _address(self) -> Address:
+        return Address(self.request.settings, self.request.campaign.governor)
+
+    def _meet_keeper(self) -> None:
+        try:
+            self._keeper = KeeperLink()
+        except NoKeeper as exc:
+            self._do_without_keeper(exc)
+
+    async def _greet_keeper(self) -> None:
+        """Wait until the keeper is there, and tell it where a slot is waited for."""
+        try:
+            if self._keeper is not None:
+                await self._keeper.greeting()
+                self._keeper.wait_for(self._address, self._owner if self.request.ends_with_work else None)
+        except NoKeeper as exc:
+            self._do_without_keeper(exc)
+
+    def _do_without_keeper(self, why: NoKeeper) -> None:
+        self._part()
+        if self.request.ends_with_work:
+            campaign = self.request.campaign
+            self.request.warn(
+                f"No keeper watches over the slot of {campaign.holder} in governor '{campaign.governor}', so it has no "
+                f"lease: if its process is killed, it is held until max_age ends it. The reason: {why}."
+            )
+
+    def _tell_keeper(self, slot: Slot) -> None:
+        if self._keeper is None:
+            return
+        held = Held(
+            self._address,
+            slot.seq,
+            slot.token,
+            slot.lease,
+            slot.renewed_at,
+            slot.holder,
+            slot.owner,
+            ends_with_worker=self.request.ends_with_work,
+            stops_work=self.request.stops_when_lost,
+        )
+        try:
+            self._keeper.hold(held)
+        except NoKeeper:
+            # It was killed while this process waited for the slot. There is always another one to be had.
+            self._part()
+            try:
+                self._keeper = KeeperLink()
+                self._keeper.hold(held)
+            except NoKeeper as exc:
+                self._do_without_keeper(exc)
+
+    def _part(self, gives_back: bool = False) -> None:
+        self.lost()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.done(gives_back)
+
+    # -- the release
 
     async def _release(self, slot: Slot, interruptions: Interruptions) -> bool:
         finishing = asyncio.ensure_future(self._finish(slot))

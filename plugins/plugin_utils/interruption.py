@@ -23,9 +23,14 @@ from typing import Any, Optional
 from .local_work import end_local_work
 
 _TO_END = (signal.SIGINT, signal.SIGTERM)
+_TO_STOP = signal.SIGUSR1
 
 # Seconds for which a process that was told to end may go on trying to release its slot.
 _GIVE_UP_AFTER = 15.0
+
+
+class SlotLost(BaseException):
+    """The slot was lost while the work went on, and the local work has been ended. Raised in the midst of the work."""
 
 
 class Interrupted(BaseException):
@@ -39,11 +44,21 @@ class Interruptions:
     process, except for the alarm, which raises what it would raise without a slot. At any other moment it is put off
     until the context ends. Processes that the work has forked inherit the handler, but not the slot: there a signal
     does what it would do without a handler.
+
+    SIGUSR1 comes from the keeper: some slot of this process is lost. Where it is the one of this context, it ends the
+    local work and raises SlotLost in the work; ``stopped`` tells so, also where the work swallows that. Another one is
+    that of a governed task around this one.
     """
 
-    def __init__(self) -> None:
-        """Note which process this is; the handlers are set on the way in."""
+    def __init__(self, lost: Callable[[], Any] | None = None) -> None:
+        """Note which process this is; the handlers are set on the way in.
+
+        ``lost`` tells whether the slot is lost. None where the work is to go on all the same.
+        """
         self._pid = os.getpid()
+        self._lost: Callable[[], Any] = lost or _nothing
+        self._stops = lost is not None
+        self.stopped = False
         self._came: Optional[int] = None
         self._told_to_end = math.inf
         self._saved: dict[int, Any] = {}
@@ -63,6 +78,8 @@ class Interruptions:
             # Ansible has a handler for the alarm only where the task has a timeout. An ignored signal stays ignored.
             if callable(handler) or (number in _TO_END and handler == signal.SIG_DFL):
                 self._saved[number] = signal.signal(number, self._on_signal)
+        if self._stops:
+            self._saved[_TO_STOP] = signal.signal(_TO_STOP, self._on_lost)
         return self
 
     def __exit__(
@@ -70,7 +87,9 @@ class Interruptions:
     ) -> None:
         """Set the saved handlers again, and do what a signal that was put off was to do."""
         for number, handler in self._saved.items():
-            signal.signal(number, handler)
+            # The keeper's signal may be on its way still, and would kill a process that has no handler for it.
+            if number != _TO_STOP or callable(handler):
+                signal.signal(number, handler)
         if self._came is not None:
             self._do_as_saved(self._came, None)
 
@@ -97,6 +116,8 @@ class Interruptions:
         try:
             if self._came is not None:
                 self._on_signal(self._came, None)
+            elif self._lost():
+                self._stop()
             yield
         finally:
             self._release = None
@@ -109,6 +130,21 @@ class Interruptions:
             self._put_off(number)
         else:
             self._end_work(release, number, frame)
+
+    def _on_lost(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:
+            return
+        if not self._lost():
+            if callable(self._saved[number]):
+                self._on_signal(number, frame)
+        elif self._release is not None:
+            self._stop()
+
+    def _stop(self) -> None:
+        # Signals that come from now on are put off.
+        self._release, self.stopped = None, True
+        end_local_work()
+        raise SlotLost
 
     def _put_off(self, number: int) -> None:
         # A signal to end counts for more than the alarm.
@@ -139,7 +175,7 @@ class Interruptions:
             os.kill(os.getpid(), number)
 
 
-def _nothing() -> None:
+def _nothing() -> Any:
     pass
 
 

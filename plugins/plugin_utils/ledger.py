@@ -2,18 +2,16 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keep account of the slots of one run from the results of its tasks: who held which, for how long, and still. Pure."""
+"""Keep account of the slots of one run from the results of its tasks: who held which, and for how long. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
-from ..module_utils.core.entry import Entry
 from ..module_utils.core.names import Owner
 
 GOVERNED = "jetstream.governor.governed"
@@ -32,34 +30,14 @@ class Event:
     task: str
     args: Mapping[str, Any] = field(repr=False)
     result: Mapping[str, Any]
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    skipped: bool = False
-
-
-@dataclass(frozen=True)
-class Address:
-    """A governor, and how the task that acquired its slot got there. ``options`` may hold secrets."""
-
-    governor: str
-    options: Mapping[str, Any] = field(repr=False)
-    environment: Mapping[str, str] = field(repr=False)
-
-    @classmethod
-    def of(cls, event: Event) -> Address:
-        """Return the address that the event's task went to, with plain strings and lists."""
-        given = {option: value for option, value in event.args.items() if option in CONNECTION_OPTIONS}
-        # Tagged values of ansible-core 2.19 and later are no plain str and list to other libraries.
-        plain = json.loads(json.dumps([given, dict(event.environment)], default=str))
-        return cls(str(event.args.get("governor")), *plain)
 
 
 @dataclass
 class Row:
     """A slot, or the try to get one, whose ``seq`` stays None. Times are in seconds, None where they are not known.
 
-    ``note`` stands in the table beside the time that the slot was held. ``owner`` and ``address`` are given for the
-    slots that governor_slot has acquired. ``borrowed`` slots were acquired for a run id that was given, so that another
-    run may release them.
+    ``note`` stands in the table beside the time that the slot was held. ``owner`` is given for the slots that
+    governor_slot has acquired, and ``held_since``, by the ledger's clock, while it has not released them.
     """
 
     governor: str
@@ -71,49 +49,30 @@ class Row:
     seq: int | None = None
     note: str = ""
     owner: Owner | None = None
-    address: Address | None = None
-    is_held: bool = False
-    borrowed: bool = False
+    held_since: float | None = None
 
-    def cells(self) -> tuple[str, ...]:
-        """Return the texts of the row, in the order of the table's titles."""
+    def cells(self, now: float) -> tuple[str, ...]:
+        """Return the texts of the row at the end of the run, in the order of the table's titles."""
         who = self.host if self.holder in ("", self.host) else f"{self.host} ({self.holder})"
-        held = [_shown(self.held)] if self.held is not None else []
-        note = "still held" if self.is_held else self.note
+        seconds, note = self.held, self.note
+        if self.held_since is not None:
+            seconds, note = now - self.held_since, "held to the end"
+        held = [_shown(seconds)] if seconds is not None else []
         return self.governor, who, self.task, _shown(self.waited), ", ".join([*held, *([note] if note else [])]) or "-"
 
 
 class Ledger:
-    """The account of one run: ``record`` its results, then ask for the ``table`` and for what is left.
+    """The account of one run: ``record`` its results, then ask for the ``table``.
 
-    ``rows`` are the slots, in the order in which tasks told of them. ``addresses`` are those that governor_slot went
-    to, each once.
+    ``rows`` are the slots, in the order in which tasks told of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Open it, empty."""
         self.rows: list[Row] = []
-        self.addresses: list[Address] = []
-        self._run_ids: set[str] = set()
+        self._clock = clock
         self._kept: set[tuple[str, int]] = set()
-        self._begun: dict[tuple[str, str], str] = {}
         self._jobs: dict[str, Event] = {}
-        self._unclear: set[str] = set()
-
-    # -- what happens
-
-    def know(self, run_id: str) -> None:
-        """Count slots with this run id as slots of this run."""
-        self._run_ids.add(run_id)
-
-    def begin(self, host: str, task_id: str, action: str) -> None:
-        """Note that a task begins on a host, and may acquire a slot that it never tells of."""
-        if action in (GOVERNED, SLOT):
-            self._begun[host, task_id] = action
-
-    def end(self, host: str, task_id: str) -> None:
-        """Note that a task has told its result for a host."""
-        self._begun.pop((host, task_id), None)
 
     def record(self, event: Event) -> None:
         """Enter what a result tells of slots."""
@@ -129,29 +88,10 @@ class Ledger:
         elif event.action == SLOT:
             self._ended(event)
 
-    # -- what is left
-
-    def leftovers(self) -> list[Row]:
-        """Return the slots that governor_slot has acquired for this run alone, and that are held as far as is known."""
-        return [row for row in self.rows if row.is_held and not row.borrowed]
-
-    def may_have_more(self) -> bool:
-        """Tell whether a governor_slot task may have acquired a slot and not told of it, as when it was interrupted.
-
-        False where a governed task has not told of its slot either: such a slot, which that task releases itself or
-        leaves on purpose, could not be told from the others.
-        """
-        open_ends = self._unclear | set(self._begun.values()) | ({SLOT} if self._jobs else set())
-        return open_ends == {SLOT}
-
-    def is_untold(self, governor: str, entry: Entry) -> bool:
-        """Tell whether the entry is owned by this run and no task has told of it."""
-        told = self._kept | {(row.governor, row.seq) for row in self.rows}
-        return entry.run_id in self._run_ids and (governor, entry.seq) not in told
-
     def table(self) -> list[str]:
         """Return the lines of a table of all rows, titles first."""
-        lines = [_TITLES, *(row.cells() for row in self.rows)]
+        now = self._clock()
+        lines = [_TITLES, *(row.cells(now) for row in self.rows)]
         widths = [max(len(cell) for cell in column) for column in zip(*lines)]
         return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
 
@@ -162,7 +102,7 @@ class Ledger:
         if event.result.get("finished"):
             begun = self._jobs.pop(str(event.result.get("ansible_job_id")), None)
             if begun is not None:
-                self._acquired(Event(SLOT, begun.host, begun.task, begun.args, event.result, begun.environment))
+                self._acquired(Event(SLOT, begun.host, begun.task, begun.args, event.result))
 
     def _governed(self, event: Event) -> None:
         slot = event.result.get("slot")
@@ -180,13 +120,15 @@ class Ledger:
             row.seq, row.held, row.note = seq, slot.get("held"), "lost" if lost else "kept" if kept else ""
         elif slot.get("waited") is not None:
             self._row(event, str(slot["governor"]), slot).note = "no slot"
-        elif event.args.get("release", "always") != "always" and not event.skipped:
-            self._unclear.add(GOVERNED)
 
     def _acquired(self, event: Event) -> None:
         result, slot = event.result, event.result.get("slot")
-        if "acquired" not in result:
-            self._untold(event)
+        job = result.get("ansible_job_id")
+        if job and not result.get("finished"):
+            self._jobs[str(job)] = event
+        elif "acquired" not in result:
+            # It was skipped, is hidden by no_log, or was ended by its timeout.
+            return
         elif result["acquired"] and isinstance(slot, Mapping) and slot.get("seq"):
             self._slot_acquired(event, slot)
         elif not result["acquired"] and "waited" in result:
@@ -195,37 +137,20 @@ class Ledger:
     def _slot_acquired(self, event: Event, slot: Mapping[str, Any]) -> None:
         governor, seq = str(slot["governor"]), int(slot["seq"])
         owner = _owner(slot)
-        held = {(row.governor, row.seq, row.owner) for row in self.rows if row.is_held}
+        held = {(row.governor, row.seq, row.owner) for row in self.rows if row.held_since is not None}
         if (governor, seq, owner) in held or (governor, seq) in self._kept:
             # It was acquired again, which has changed nothing.
             return
         row = self._row(event, governor, {**event.result, **slot})
-        row.seq, row.owner, row.address, row.is_held = seq, owner, self._note(event), True
-        row.borrowed = bool(event.args.get("run_id"))
-        if not row.borrowed:
-            self.know(str(slot["run_id"]))
-
-    def _untold(self, event: Event) -> None:
-        """Note a result that does not tell of a slot, though the task may have acquired one.
-
-        It may be hidden by no_log, go on in the background, or have been ended by its timeout.
-        """
-        if event.skipped:
-            return
-        self._note(event)
-        job = event.result.get("ansible_job_id")
-        if job and not event.result.get("finished"):
-            self._jobs[str(job)] = event
-        else:
-            self._unclear.add(SLOT)
+        row.seq, row.owner, row.held_since = seq, owner, self._clock()
 
     def _ended(self, event: Event) -> None:
         for ended in event.result.get("released") or event.result.get("evicted") or []:
             owner = _owner(ended)
             for row in reversed(self.rows):
                 same = (row.governor, row.seq, row.owner) == (event.args.get("governor"), ended["seq"], owner)
-                if row.is_held and same:
-                    row.is_held, row.held = False, ended["held"]
+                if row.held_since is not None and same:
+                    row.held_since, row.held = None, ended["held"]
                     break
 
     def _row(self, event: Event, governor: str, told: Mapping[str, Any]) -> Row:
@@ -233,12 +158,6 @@ class Ledger:
         row = Row(governor, event.host, event.task, str(holder), told.get("waited"))
         self.rows.append(row)
         return row
-
-    def _note(self, event: Event) -> Address:
-        address = Address.of(event)
-        if address not in self.addresses:
-            self.addresses.append(address)
-        return address
 
 
 def _owner(told: Mapping[str, Any]) -> Owner:

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,14 +28,24 @@ class _Process(NamedTuple):
 
 
 def end_local_work() -> None:
-    """Ask the work to end, wait until it has ended, and kill what does not end.
+    """Ask the work of this process to end, wait until it has ended, and kill what does not end.
 
     Services that the work has started are no part of it any more, and go on.
     """
+    _end(_mine)
+
+
+def end_work_of(worker: int) -> None:
+    """Do the same with the work of a worker that is dead itself, as far as it is in the session that this one led."""
+    _end(lambda known: _in_session(worker) | (known & {each.pid for each in _everybody()}))
+
+
+def _end(find: Callable[[set[int]], set[int]]) -> None:
+    """End what ``find`` returns, which gets the ids of those that have been told to end."""
     began = time.monotonic()
     told: dict[int, int] = {}
     while True:
-        left = _mine(set(told))
+        left = find(set(told))
         late = time.monotonic() - began - _END_WITHIN
         if not left or late > _END_WITHIN:
             return
@@ -60,6 +71,15 @@ def _mine(known: set[int]) -> set[int]:
         if not more:
             return family & {each.pid for each in everybody} - {me}
         family |= more
+
+
+def _in_session(leader: int) -> set[int]:
+    found = set()
+    for each in _everybody():
+        with contextlib.suppress(OSError):
+            if os.getsid(each.pid) == leader:
+                found.add(each.pid)
+    return found
 
 
 def _everybody() -> list[_Process]:

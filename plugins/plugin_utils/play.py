@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible import constants
+from ansible.plugins.action import ActionBase
 
 # The names that AWX has for itself until somebody configures its address.
 _NAMELESS = ("towerhost", "platformhost")
@@ -40,6 +41,13 @@ def run_and_host(task: Any, task_vars: Mapping[str, Any], given: Any) -> tuple[s
     if given not in (None, ""):
         return str(given), ""
     return run_id(task_vars), "" if _runs_once(task) else str(task_vars["inventory_hostname"])
+
+
+def environment_here(action: ActionBase) -> dict[str, str]:
+    """Return the environment in which a module of the action's task would run on the controller."""
+    own: dict[str, Any] = {}
+    action._compute_environment_string(own)
+    return {**os.environ, **{str(name): str(value) for name, value in own.items()}}
 
 
 def play_facts(task: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:

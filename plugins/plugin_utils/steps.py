@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ansible import constants, errors
@@ -19,7 +20,7 @@ from ansible.utils.vars import combine_vars
 from ansible.vars.clean import clean_facts, namespace_facts
 
 from .summary import Result, facts_of, has_failed, state_of, summary
-from .wrapped import Register, Wrapped
+from .wrapped import Wrapped
 from .written import ACTIONS_SET_VARIABLES
 
 # The layer of facts, in ansible-core's order of precedence.
@@ -33,18 +34,23 @@ SKIP: Any = getattr(errors, "AnsibleActionSkip", ())
 
 
 def run_steps(
-    wrapped: list[Wrapped], outer: ActionBase, task_vars: dict[str, Any], show: Callable[[Result], None]
+    wrapped: list[Wrapped],
+    outer: ActionBase,
+    task_vars: dict[str, Any],
+    environment: Mapping[str, str],
+    show: Callable[[Result], None],
 ) -> Result:
     """Run the tasks one after the other until one fails, and return the one result that they come to.
 
-    ``outer`` is the action in whose place they run. ``show`` is called with the result of each, to which the names
-    ``task`` and ``action`` are added.
+    ``outer`` is the action in whose place they run. ``environment`` is added to that of each. ``show`` is called with
+    the result of each, to which the names ``task`` and ``action`` are added.
     """
     results: list[Result] = []
     variables = _Variables(outer, task_vars)
     for step in wrapped:
         names = {"task": step.name, "action": step.full_name(outer)}
-        result = {**_run(step, outer, task_vars, variables.register), **names}
+        register = variables.register if ACTIONS_SET_VARIABLES else None
+        result = {**_run(partial(step.run, outer, task_vars, environment, register)), **names}
         variables.take(result)
         results.append(result)
         show(result)
@@ -69,13 +75,13 @@ def line_of(result: Result, host: str, verbosity: int) -> str:
     return f"{line}: {' '.join(str(result.get('msg', '')).split())}" if state in ("failed", "unreachable") else line
 
 
-def _run(step: Wrapped, outer: ActionBase, task_vars: dict[str, Any], register: Register) -> Result:
+def _run(work: Callable[[], Result]) -> Result:
     """Run one task, and make a result of what its action raises, as the task executor does.
 
     Raising it here would lose the results of the tasks before.
     """
     try:
-        return step.run(outer, task_vars, register if ACTIONS_SET_VARIABLES else None)
+        return work()
     except errors.AnsibleConnectionFailure as exc:
         return {"unreachable": True, "msg": str(exc)}
     except SKIP as exc:

@@ -73,11 +73,17 @@ class Wrapped:
                 return str(found.resolved_fqcn or self.action)
         return self.action
 
-    def run(self, outer: ActionBase, task_vars: dict[str, Any], register: Register | None = None) -> dict[str, Any]:
+    def run(
+        self,
+        outer: ActionBase,
+        task_vars: dict[str, Any],
+        environment: Mapping[str, str],
+        register: Register | None = None,
+    ) -> dict[str, Any]:
         """Run it as the task executor would run it by itself, and return its result.
 
-        ``register`` is called instead of the action's ``register_host_variables``, which there is since ansible-core
-        2.21. Raises what the action raises.
+        ``environment`` is added to that of the task, which it overrides. ``register`` is called instead of the action's
+        ``register_host_variables``, which there is since ansible-core 2.21. Raises what the action raises.
         """
         loaders = outer._shared_loader_obj
         found = loaders.module_loader.find_plugin_with_context(self.action, collection_list=outer._task.collections)
@@ -86,6 +92,9 @@ class Wrapped:
         task = outer._task.copy()
         task.action = self.action
         task.args = _with_defaults(fqcn, outer, task_vars, self.args)
+        # That one has no environment, and warns of any.
+        if environment and plain_name(self.action) != "raw":
+            task.environment = [*_listed(task.environment), dict(environment)]
         if hasattr(outer._task, "untemplated_args"):
             task.untemplated_args = self.untemplated  # type: ignore[attr-defined]  # up to 2.18
         action = loaders.action_loader.get(
@@ -137,6 +146,11 @@ def _action_and_args(written: Mapping[str, Any], collections: Any) -> tuple[str,
         # Up to 2.18 the parser leaves this to the task.
         args["_raw_params"] = args.pop("cmd")
     return str(action), args
+
+
+def _listed(environment: Any) -> list[Any]:
+    """Return the environments of a task, those of the blocks around it first. Later ones override."""
+    return environment if isinstance(environment, list) else [environment] if environment else []
 
 
 def _governors_below(written: Mapping[str, Any], collections: Any) -> set[str]:

@@ -61,7 +61,9 @@ async def test_choria_shows_what_python_created(choria: Choria, name: str, _dura
 
 
 @within(90)
-async def test_both_create_the_same_stream_but_for_where_it_counts_from(choria: Choria, name: str) -> None:
+async def test_both_create_the_same_stream_but_for_its_leases_and_where_it_counts_from(
+    choria: Choria, name: str
+) -> None:
     async with connected(choria.url) as nc:
         await choria.run("create", name, "3", "1h", "1")
         by_choria = await stored_config(nc, name)
@@ -71,7 +73,8 @@ async def test_both_create_the_same_stream_but_for_where_it_counts_from(choria: 
 
         by_python = await stored_config(nc, name)
         assert "first_seq" not in by_choria
-        assert by_python == {**by_choria, "first_seq": by_python["first_seq"]}
+        metadata = {**by_choria.get("metadata", {}), "governor_lease": "true"}
+        assert by_python == {**by_choria, "first_seq": by_python["first_seq"], "metadata": metadata}
 
 
 @within(90)
@@ -129,6 +132,18 @@ async def test_python_sees_what_choria_changed(choria: Choria, name: str) -> Non
 
         manager = await Manager.load(name, nc)
         assert (manager.limit, manager.max_age, manager.subject) == (7, 45, f"acme.governor.{name}")
+
+
+@within(90)
+async def test_what_choria_changes_keeps_its_leases(choria: Choria, name: str) -> None:
+    async with connected(choria.url) as nc:
+        await Manager.create(name, nc, limit=3)
+        before = await stored_config(nc, name)
+
+        await choria.run("set-limit", name, "7")
+
+        assert await stored_config(nc, name) == {**before, "max_msgs": 7}
+        assert (await Manager.load(name, nc, look_closely=True)).config.lease == "ready"
 
 
 @within(90)

@@ -31,7 +31,7 @@ OF_THE_CONTROLLER = ("governed_matrix",)
 """Those of what runs on the controller alone and takes long: of the lines between, which are alike there, 2.20 runs
 them. Both run action_governed, which leans most on what is inside ansible-core."""
 SOAK_SEEDS = ("17", "4")
-"""Three replicas with a max_age; one replica in a cluster."""
+"""Three replicas; one replica in a cluster."""
 TESTS = "tests"
 """The environment that the lanes of plain pytest share."""
 

@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 from ansible_collections.jetstream.governor.tests.soak.crowding import Crowding, alive_until, most_crowded
-from ansible_collections.jetstream.governor.tests.soak.history import EXPECTED, NO_VERDICT, History, Turn
+from ansible_collections.jetstream.governor.tests.soak.history import EXPECTED, NO_VERDICT, UNKNOWN, History, Turn
 from ansible_collections.jetstream.governor.tests.soak.idleness import Idleness, longest_idle
+from ansible_collections.jetstream.governor.tests.soak.promises import (
+    NOTICED_AT_LAST,
+    NOTICED_IN_ORDER,
+    Moment,
+    Promises,
+    handed_on_within,
+    kept_promises,
+    longest_without_grant,
+)
 
 IDLE_BOUND = 20.0
 """Seconds that a slot may be idle while somebody waits and the servers are in order. Who lost its place in the queue
@@ -20,7 +30,7 @@ HANG_BOUND = 60.0
 
 
 class Finding(NamedTuple):
-    """``kind``: cap, twice, missing, leak, idle, hang or failure."""
+    """``kind``: cap, twice, missing, reaped, leak, dead, late, starved, idle, hang or failure."""
 
     kind: str
     text: str
@@ -37,22 +47,27 @@ class Verdict(NamedTuple):
     doubts: int
     crowding: Crowding
     idleness: Idleness
+    promises: Promises
+
+    def count(self, *kinds: str) -> int:
+        return sum(finding.kind in kinds for finding in self.findings)
 
 
 def check(history: History) -> Verdict:
-    crowding, idleness = most_crowded(history), longest_idle(history)
+    crowding, idleness, promises = most_crowded(history), longest_idle(history), kept_promises(history)
     findings = [
         *_above_cap(history, crowding),
         *_twice(history),
         *_missing(history),
         *_leaks(history),
+        *_late(history, promises),
         *_idle(history, idleness),
         *_hangs(history),
         *_failures(history),
     ]
     grants = sum(turn.granted is not None for turn in history.turns)
     doubts = sum(turn.because == NO_VERDICT for turn in history.turns)
-    return Verdict(findings, grants, doubts, crowding, idleness)
+    return Verdict(findings, grants, doubts, crowding, idleness, promises)
 
 
 def _above_cap(history: History, crowding: Crowding) -> Iterator[Finding]:
@@ -73,9 +88,20 @@ def _twice(history: History) -> Iterator[Finding]:
 
 def _missing(history: History) -> Iterator[Finding]:
     for turn in history.turns:
-        if turn.missed is not None and turn.missed < alive_until(history, turn):
-            at = history.at(turn.missed)
-            yield Finding("missing", f"{turn.holder} was told that its entry {turn.seq} is gone, {at}")
+        reaped = _reaped(history, turn)
+        gone = min((each for each in (turn.missed, reaped) if each is not None), default=math.inf)
+        if gone >= alive_until(history, turn):
+            continue
+        told = "was not told" if turn.missed is None else f"was told, {history.at(turn.missed)},"
+        how = "" if reaped is None else f", reaped {history.at(reaped)}"
+        kind = "missing" if reaped is None else "reaped"
+        yield Finding(kind, f"{turn.holder} {told} that its entry {turn.seq} is gone{how}")
+
+
+def _reaped(history: History, turn: Turn) -> Optional[float]:
+    """When its entry was reaped. In a governor that is made anew on an older server sequences come again."""
+    moment = history.reaped.get(turn.seq)
+    return None if moment is None or turn.granted is None or moment < turn.granted else moment
 
 
 def _leaks(history: History) -> Iterator[Finding]:
@@ -95,6 +121,19 @@ def _fate(history: History, turn: Optional[Turn]) -> str:
     if turn.released is not None:
         return f"it was released, {history.at(turn.released)}"
     return "it was never released"
+
+
+def _late(history: History, promises: Promises) -> Iterator[Finding]:
+    yield from _beyond(history, promises.handed_on_in_order, handed_on_within(history), "dead", "handed on")
+    yield from _beyond(history, promises.noticed_in_order, history.lease / 3 + NOTICED_IN_ORDER, "late", "noticed")
+    yield from _beyond(history, promises.noticed, history.lease + NOTICED_AT_LAST, "late", "noticed at last")
+    yield from _beyond(history, promises.without_grant, longest_without_grant(history), "starved", "a slot granted")
+
+
+def _beyond(history: History, worst: Moment, bound: float, kind: str, what: str) -> Iterator[Finding]:
+    if worst.seconds > bound:
+        at = history.at(worst.moment)
+        yield Finding(kind, f"{worst.whose}: {what} only after {worst.seconds:.1f} s, not {bound:g}, {at}")
 
 
 def _idle(history: History, idleness: Idleness) -> Iterator[Finding]:
@@ -121,9 +160,15 @@ def _failures(history: History) -> Iterator[Finding]:
     """Each error once: a fault may strike everybody."""
     failed: dict[str, list[Turn]] = {}
     for turn in history.turns:
-        if turn.because not in EXPECTED:
+        if turn.because not in EXPECTED and not _was_being_made_anew(history, turn):
             failed.setdefault(turn.because, []).append(turn)
     for because, turns in failed.items():
         first = turns[0]
         others = f", and {len(turns) - 1} more" if len(turns) > 1 else ""
         yield Finding("failure", f"{first.holder}, asked {history.at(first.asked)}{others}: {because}")
+
+
+def _was_being_made_anew(history: History, turn: Turn) -> bool:
+    return turn.because == UNKNOWN and any(
+        turn.asked <= reset.end and reset.start <= turn.over for reset in history.resets
+    )

@@ -36,9 +36,21 @@ def most_crowded(history: History) -> Crowding:
 
 
 def alive_until(history: History, turn: Turn) -> float:
-    """Until then neither max_age nor an eviction can have ended the entry."""
-    expires = turn.since + history.max_age - CLOCKS if history.max_age else math.inf
-    return expires if turn.evicted is None else min(expires, turn.evicted)
+    """Until then nobody can have ended the entry, nor for want of signs of life: after the work there are none, nor of
+    who stands still or is dead.
+    """
+    signs = [each for each in (turn.lease_over, turn.killed) if each is not None]
+    signs += [start + history.lease for start, end in turn.stills if end - start > history.lease]
+    signs += [turn.ended + history.lease] if turn.ended is not None else []
+    return min([_ended_by_others(history, turn), *signs])
+
+
+def _ended_by_others(history: History, turn: Turn) -> float:
+    """Until then neither max_age nor an eviction can have ended the entry, nor was its governor made anew."""
+    ends = [turn.since + history.max_age - CLOCKS] if history.max_age else []
+    ends += [turn.evicted] if turn.evicted is not None else []
+    ends += [reset.start for reset in history.resets if turn.since - CLOCKS <= reset.end]
+    return min(ends, default=math.inf)
 
 
 def _steps(history: History) -> list[tuple[float, int, Turn]]:
@@ -47,7 +59,7 @@ def _steps(history: History) -> list[tuple[float, int, Turn]]:
         if turn.began is None:
             continue
         # Work that goes on when its entry has expired, or was evicted, is under no cap any more.
-        end = min(history.closed if turn.ended is None else turn.ended, alive_until(history, turn))
+        end = min(history.closed, turn.works_until, _ended_by_others(history, turn))
         if end > turn.began:
             steps += [(turn.began, 1, turn), (end, -1, turn)]
     # At the same moment the ends come first, as in most_at_once.

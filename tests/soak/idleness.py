@@ -67,7 +67,11 @@ def _all_changes(history: History) -> Iterator[tuple[float, str, int]]:
         if turn.granted is not None:
             yield turn.granted, "taken", 1
             expires = turn.granted + history.max_age if history.max_age else math.inf
-            yield min(math.inf if turn.ended is None else turn.ended, expires), "taken", -1
+            ends = [each for each in (turn.ended, turn.killed) if each is not None]
+            yield min([*ends, expires]), "taken", -1
+    for orphan in history.orphans:
+        yield orphan.killed, "taken", 1
+        yield orphan.gone, "taken", -1
     yield history.began, "limit", history.limits[0].limit
     for before, after in zip(history.limits, history.limits[1:]):
         # In doubt the lower one is in force.

@@ -21,20 +21,26 @@ from pathlib import Path
 from random import SystemRandom
 from typing import NoReturn
 
+from ansible_collections.jetstream.governor.plugins.module_utils.core.absences import required
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.tests.benchmarks.table import Table
 from ansible_collections.jetstream.governor.tests.soak.checker import Finding, Verdict, check
 from ansible_collections.jetstream.governor.tests.soak.crowd import crowd
-from ansible_collections.jetstream.governor.tests.soak.faults import Scene, break_things
+from ansible_collections.jetstream.governor.tests.soak.faults import break_things
 from ansible_collections.jetstream.governor.tests.soak.history import History, Left, Limit
-from ansible_collections.jetstream.governor.tests.soak.plan import Plan, draw
+from ansible_collections.jetstream.governor.tests.soak.plan import LEASE, Plan, draw
+from ansible_collections.jetstream.governor.tests.soak.reaped import tell_reaped
+from ansible_collections.jetstream.governor.tests.soak.scene import Scene
 from ansible_collections.jetstream.governor.tests.soak.stage import Stage, stage
+from ansible_collections.jetstream.governor.tests.soak.workforce import workforce
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, binary
 
 clock = time.monotonic
 
 _CALM = 0.15
 """So much of a run has no more faults."""
+_LONGEST = 70.0
+"""Seconds for which anything stands still at most, which is longer than an observation; less in shorter runs."""
 _DRAIN = 120.0
 """Seconds in which everybody who waits gets a turn after the run."""
 _SETTLE = 30.0
@@ -69,6 +75,29 @@ _NOTES = [
     "that ended so.",
 ]
 
+_PROMISES = [
+    "seed",
+    "P1 most / cap",
+    "P2 handed on",
+    "in order",
+    "killed",
+    "P3 P4 phantoms",
+    "leaked",
+    "P5 noticed",
+    "in order",
+    "P6 reaped alive",
+    "reaped",
+    "P7 without grant",
+]
+_NOTES_ON_PROMISES = [
+    f"Seconds, with a lease of {LEASE:g} s and an observation of {required(LEASE, LEASE):g} s.",
+    "P1: at work at once of those who were not told that their slot is lost. P2: until a killed holder's slot was free "
+    "for the next, while somebody waited; then after the last fault of servers; killed: with a slot. P3, P4: holders "
+    "without an entry; leaked: entries without a holder. P5: until a holder was told that its slot is lost, at worst; "
+    "then where no fault was near. P6: holders reaped that lived; reaped: all that were. P7: without a grant after the "
+    "last fault of servers, while somebody waited.",
+]
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
@@ -76,7 +105,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1.0, metavar="M", help="how long each goes on; default: 1")
     options = parser.parse_args()
     version = _version()
-    rows, found = [], 0
+    rows, promises, found = [], [], 0
     for seed in options.seed or [SystemRandom().randrange(1_000_000)]:
         plan = draw(seed, version)
         _tell(f"seed {seed}: nats-server {'.'.join(map(str, version))}, {plan.shown}")
@@ -85,7 +114,9 @@ def main() -> int:
         _tell_findings(seed, verdict.findings)
         found += len(verdict.findings)
         rows.append(_row(plan, version, options.minutes, history, verdict))
+        promises.append(_promises(plan, history, verdict))
     _tell(f"\n{Table('Soak', _COLUMNS, rows, _NOTES)}")
+    _tell(f"\n{Table('Promises under faults', _PROMISES, promises, _NOTES_ON_PROMISES)}")
     return 1 if found else 0
 
 
@@ -110,7 +141,14 @@ def _version() -> tuple[int, ...]:
 
 def _bounded_run(plan: Plan, seconds: float) -> History:
     """A run ends, and its servers with it, whatever hangs in it."""
-    history = History(clock(), [Limit(-math.inf, -math.inf, plan.limit)], plan.max_age)
+    history = History(
+        clock(),
+        [Limit(-math.inf, -math.inf, plan.limit)],
+        plan.max_age,
+        lease=LEASE,
+        observation=required(LEASE, LEASE),
+    )
+    tell_reaped(lambda seq: history.reaped.update({seq: clock()}))
     nodes: list[NatsServer] = []
     signal.signal(signal.SIGALRM, _hangs)
     signal.setitimer(signal.ITIMER_REAL, seconds + _WHOLE, _AGAIN)
@@ -133,25 +171,31 @@ async def _run(plan: Plan, seconds: float, folder: Path, history: History, nodes
     async with stage(plan, folder) as made:
         nodes += made.nodes
         history.began = clock()
-        async with crowd(made, history) as people:
-            scene = Scene(made, people, history, lambda text: _tell(f"  {text}"))
+        async with workforce(made, history) as processes, crowd(made, history) as people:
+            scene = Scene(made, people, processes, history, min(_LONGEST, seconds / 6), lambda text: _tell(f"  {text}"))
             end = history.began + seconds
             await break_things(scene, end - _CALM * seconds)
             await asyncio.sleep(max(0.0, end - clock()))
-            await people.ends(_DRAIN)
+            await asyncio.gather(people.ends(_DRAIN), processes.ends(_DRAIN))
+            history.closed = clock()
             await people.stop()
+            await processes.stop()
             try:
-                history.left += await _left(made)
+                history.left += await _left(made, {turn.holder for turn in history.turns if turn.killed is not None})
             except GovernorError as error:
                 history.broken.append(f"the entries that are left could not be read: {error}")
 
 
-async def _left(made: Stage) -> list[Left]:
-    """Entries that nobody gives back, even if max_age were to end them before long."""
+async def _left(made: Stage, dead: set[str]) -> list[Left]:
+    """Entries that nobody gives back, even if max_age were to end them before long.
+
+    Without those of the dead: nobody waits any more who would reap them.
+    """
     left: dict[int, Left] = {}
     deadline = clock() + _SETTLE
     while True:
-        state, entries = await made.manager.refresh(), await made.manager.entries()
+        state = await made.manager.refresh()
+        entries = [entry for entry in await made.manager.entries() if entry.holder not in dead]
         for entry in entries:
             expires = entry.expires_at(state.config.max_age)
             if clock() > deadline or (expires and (expires - state.now).total_seconds() < 1):
@@ -172,9 +216,27 @@ def _row(plan: Plan, version: tuple[int, ...], minutes: float, history: History,
         str(verdict.grants),
         str(history.faults),
         f"{verdict.crowding.most} / {verdict.crowding.cap}",
-        str(len(history.left)),
+        str(verdict.count("leak")),
         f"{verdict.idleness.in_order:.1f}",
         f"{verdict.idleness.in_all:.1f}",
         str(verdict.doubts),
         str(len(verdict.findings)),
+    ]
+
+
+def _promises(plan: Plan, history: History, verdict: Verdict) -> list[str]:
+    kept = verdict.promises
+    return [
+        str(plan.seed),
+        f"{verdict.crowding.most} / {verdict.crowding.cap}",
+        f"{kept.handed_on.seconds:.1f}",
+        f"{kept.handed_on_in_order.seconds:.1f}",
+        str(len(history.orphans)),
+        str(verdict.count("twice", "missing")),
+        str(verdict.count("leak")),
+        f"{kept.noticed.seconds:.1f}",
+        f"{kept.noticed_in_order.seconds:.1f}",
+        str(verdict.count("reaped")),
+        str(len(history.reaped)),
+        f"{kept.without_grant.seconds:.1f}",
     ]

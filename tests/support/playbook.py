@@ -24,6 +24,7 @@ from typing import Any
 from ansible_collections.jetstream.governor.tests.support.history import Interval
 
 _MARK = "GOVERNOR_TEST_MARK"
+_KEEPER = "ansible_collections.jetstream.governor.plugins.plugin_utils.keeper"
 _RECORDER = Path(__file__).with_name("recorder.py")
 _COLLECTIONS = Path(__file__).parents[5]
 
@@ -79,7 +80,8 @@ class Playbook:
         inventory = folder / f"{self.mark}.inventory.yml"
         inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, connect)}}))
         self._output = folder / f"{self.mark}.out"
-        self._words = [str(venv / "bin" / "ansible-playbook"), "-i", str(inventory), str(book)]
+        self._words = [*options.get("under", []), str(venv / "bin" / "ansible-playbook")]
+        self._words += ["-i", str(inventory), str(book)]
         self._words += ["-f", str(options.get("forks", 10))]
         self._environment = {
             **os.environ,
@@ -92,6 +94,7 @@ class Playbook:
             "ANSIBLE_FORCE_COLOR": "0",
             # A terminal shows each line at once; here it goes to a file.
             "PYTHONUNBUFFERED": "1",
+            **options.get("environment", {}),
         }
 
     def start(self) -> Playbook:
@@ -129,9 +132,22 @@ class Playbook:
 
     def tell_everybody(self, number: signal.Signals) -> None:
         """All of its processes, as a service manager or somebody with pkill does."""
-        for pid in _marked(self.mark):
+        for pid in self._pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def keepers(self) -> list[int]:
+        """The ids of its keeper: of one, or of none. It inherits nothing, and is known by its arguments."""
+        wanted = f"{_KEEPER}\0{self.process.pid}\0".encode()
+        return [pid for pid, words in _everybody("cmdline") if words.endswith(wanted)]
+
+    def workers(self) -> list[int]:
+        """The ids of its workers that have begun to work in processes of their own."""
+        parents = {pid: _parent(pid) for pid in _marked(self.mark)}
+        return [pid for pid, parent in parents.items() if parent == self.process.pid and pid in parents.values()]
+
+    def _pids(self) -> list[int]:
+        return [*_marked(self.mark), *self.keepers()]
 
     @property
     def output(self) -> str:
@@ -143,10 +159,10 @@ class Playbook:
 
     def processes(self) -> list[str]:
         """What is left of it, wherever it may be in the tree of processes."""
-        return [_words(pid) for pid in _marked(self.mark)]
+        return [_words(pid) for pid in self._pids()]
 
     def close(self) -> None:
-        for pid in _marked(self.mark):
+        for pid in self._pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
         self.process.wait(20)
@@ -168,14 +184,22 @@ def running(
 
 def _marked(mark: str) -> list[int]:
     """Processes inherit the environment; a zombie has none."""
-    found = []
     wanted = f"{_MARK}={mark}".encode()
+    return [pid for pid, variables in _everybody("environ") if wanted in variables.split(b"\0")]
+
+
+def _everybody(what: str) -> Iterator[tuple[int, bytes]]:
+    """Every process, and what the system tells of it under this name."""
     # Not by a pattern of pathlib: up to Python 3.12 it raises when a process ends while it looks.
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found.append(int(pid))
-    return found
+            yield int(pid), Path(f"/proc/{pid}/{what}").read_bytes()
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    return 0
 
 
 def _words(pid: int) -> str:

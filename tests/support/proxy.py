@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A TCP proxy before a nats-server that loses answers, holds them back, or cuts connections, when a test asks for it;
-or that is far away.
+"""A TCP proxy before a nats-server that loses answers, holds them back, or cuts or silences connections, when a test
+asks for it; or that is far away.
 
 Of the protocol it knows just enough to tell one message from the next, so that what it loses is a whole message.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from types import TracebackType
 from typing import TypeVar
@@ -78,6 +78,7 @@ class Proxy:
         self._clients: list[asyncio.StreamWriter] = []
         self._serving: set[asyncio.Task[None]] = set()
         self._catches: list[Catch] = []
+        self._silent: dict[asyncio.StreamWriter, asyncio.Event] = {}
 
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LONGEST_LINE)
@@ -114,6 +115,25 @@ class Proxy:
             random.choice(self._clients).transport.abort()
         return bool(self._clients)
 
+    def silence_one(self, random: Random) -> Callable[[], None] | None:
+        """Let nothing pass on one connection, in either direction, until what this returns is called: then it all
+        arrives. None when there is no connection.
+        """
+        if not self._clients:
+            return None
+        client = random.choice(self._clients)
+        heard = self._silent.setdefault(client, asyncio.Event())
+
+        def heal() -> None:
+            heard.set()
+            self._silent.pop(client, None)
+
+        return heal
+
+    async def _heard(self, client: asyncio.StreamWriter) -> None:
+        while client in self._silent:
+            await self._silent[client].wait()
+
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -131,7 +151,7 @@ class Proxy:
             return
         self._clients.append(client)
         pumps = [
-            asyncio.ensure_future(self._to_server(reader, server)),
+            asyncio.ensure_future(self._to_server(reader, server, client)),
             asyncio.ensure_future(self._to_client(answers, client)),
         ]
         try:
@@ -144,15 +164,19 @@ class Proxy:
             client.close()
             server.close()
 
-    async def _to_server(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
+    async def _to_server(
+        self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
         with contextlib.suppress(ConnectionError):
             async for data in _later(_chunks(reader), self._delay):
+                await self._heard(client)
                 server.write(data)
                 await server.drain()
 
     async def _to_client(self, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             async for message, frame in _later(_frames(answers), self._delay):
+                await self._heard(client)
                 if not (message and any(catch.takes(frame, client) for catch in self._catches)):
                     client.write(frame)
                     await client.drain()

@@ -28,9 +28,12 @@ _LOOKS_AT_ONE = 15
 
 @dataclass
 class _Absence:
-    """A token that has been absent in so many looks, of which the first one was over at ``since``."""
+    """A token that has been absent in so many looks, of which the first one was over at ``since``; from ``due`` on its
+    holder may be dead.
+    """
 
     since: float
+    due: float
     looks: int = 1
 
 
@@ -72,6 +75,11 @@ class Absences:
             token for token in now_absent if self._is_due(token, required(leases[token], signs.lease), began, ended)
         ]
 
+    def next_look(self, kept: float, now: float) -> float:
+        """Return the seconds until the next look: as ``pace``, or less where the watch of a holder is over before."""
+        waits = [absence.due - now for absence in self._absent.values() if absence.due > now]
+        return min([pace(kept), *waits])
+
     @property
     def any(self) -> bool:
         """Whether somebody is absent."""
@@ -84,10 +92,11 @@ class Absences:
     def _is_due(self, token: str, needed: float, began: float, ended: float) -> bool:
         absence = self._absent.get(token)
         if absence is None:
-            self._absent[token] = _Absence(ended)
+            self._absent[token] = _Absence(ended, ended + needed)
             return False
         absence.looks += 1
-        return absence.looks >= _LOOKS and began - absence.since >= needed
+        absence.due = absence.since + needed
+        return absence.looks >= _LOOKS and began >= absence.due
 
 
 def required(lease: float, kept: float) -> float:

@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from .config import Condition
 from .entry import parse_time
-from .errors import EntryGone, NoLeases, NoVerdict, UnknownGovernor
+from .errors import EntryGone, JetStreamUnavailable, NoLeases, NotSent, NoVerdict, UnknownGovernor
 from .jetstream import JetStream, Json, check_echo
 from .names import ALL_LEASES, LEASES_STREAM, lease_subject, lease_subjects, lease_token
 from .state import hears_majority
@@ -76,7 +76,11 @@ class Leases:
         return (await self._stream()).length
 
     async def renew(self, governor: str, token: str) -> None:
-        """Give a sign of life, once, and wait for its acknowledgement. Raises NoLeases where there is no stream."""
+        """Give a sign of life, once, and wait for its acknowledgement.
+
+        Raises NoLeases where there is no stream, and NotSent where the stream is there but does not listen: it has no
+        leader at this moment.
+        """
         headers = {"Nats-Expected-Stream": LEASES_STREAM}
         what = f"Could not renew a lease of governor '{governor}'"
         subject, sign = lease_subject(governor, token), uuid.uuid4().bytes
@@ -84,7 +88,8 @@ class Leases:
         try:
             ack = await self.js.publish(subject, sign, headers, what=what)
         except UnknownGovernor as exc:
-            raise _no_leases(self.js) from exc
+            await self._check_presence()
+            raise NotSent(f"{what}: {LEASES_STREAM}, the stream of leases, does not listen now.") from exc
         _renewed.add(self.js.nc)
         if ack.get("domain") != domain and await self._stored(subject) != sign:
             # Another domain has leases too, and was nearer. Its stream says nothing of this one.
@@ -174,6 +179,14 @@ class Leases:
             return dict((await self.js.until_verdict(lambda: self._ask("STREAM.INFO", what)))["config"])
         except NoLeases:
             return None
+
+    async def _check_presence(self) -> None:
+        """Raises NoLeases where there is no stream, and NotSent where nobody can tell."""
+        try:
+            await self._ask("STREAM.INFO", _READING)
+        except JetStreamUnavailable as exc:
+            # Somebody has told the lease, so that there was one before.
+            raise NotSent(str(exc)) from exc
 
     async def _last_sign(self, governor: str, token: str) -> datetime | None:
         request = {"last_by_subj": lease_subject(governor, token)}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .absences import Absences, pace
+from .absences import Absences
 from .entry import Entry
 from .errors import GovernorError
 from .leases import Leases
@@ -90,7 +90,7 @@ class Reaper:
         for entry in self._seen.entries:
             if entry.token in due:
                 await self._judge(entry, entry.token)
-        return pace(signs.lease)
+        return self._seen.absences.next_look(signs.lease, began)
 
     async def _read_entries(self, state: State) -> None:
         """Read them again unless they are the same: with the same last one and the same number, none came or went."""

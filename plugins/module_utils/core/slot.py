@@ -39,8 +39,8 @@ class Slot:
 
     ``lease`` is for how many seconds a sign of life lasts, None for a slot that is held without any: until it is
     finished, evicted or expires. ``renewed_at`` is when the last sign of life was sent that a server has acknowledged,
-    by the clock. ``lost`` tells why the slot counts as lost, None while it does not. ``renewing`` is the task that
-    gives the signs of life until the slot is finished, None where somebody else does.
+    by the clock. ``lost`` tells why the slot counts as lost, None while it does not. ``renewal`` gives
+    the signs of life until the slot is finished, None where somebody else does.
 
     Also an asynchronous context manager, which finishes on the way out.
     """

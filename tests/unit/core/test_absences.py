@@ -101,3 +101,13 @@ def test_who_has_gone_is_forgotten() -> None:
     assert absences.note_look({"b": 60.0}, signs("b"), 131, 132) == []
     assert not absences.any
     assert look(absences, 133, "b") == []
+
+
+def test_the_next_look_is_no_later_than_the_end_of_a_watch() -> None:
+    absences = Absences()
+    assert absences.next_look(60, 100) == pace(60)
+    look(absences, 100, "b")
+    assert absences.next_look(60, 110) == pace(60)
+    assert absences.next_look(60, 129.5) == 1.5
+    # Who is due is judged by the look itself.
+    assert absences.next_look(60, 131) == pace(60)

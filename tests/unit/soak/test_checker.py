@@ -115,7 +115,7 @@ def test_one_sequence_granted_twice() -> None:
 
 def test_an_entry_that_is_missing_while_its_holder_is_at_work() -> None:
     verdict = check(history([turn(1, 0, 10, missed=5.0)]))
-    assert texts(verdict) == ["missing: t1 was told that its entry 1 is gone, at 5.00 s"]
+    assert texts(verdict) == ["missing: t1 was told, at 5.00 s, that its entry 1 is gone"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,7 +21,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     WaitTimeout,
 )
 from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions
+from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions, SlotLost
+from ansible_collections.jetstream.governor.plugins.plugin_utils.play import environment_here
 
 
 class HoldWithoutServer:
@@ -27,7 +30,7 @@ class HoldWithoutServer:
         raise NoVerdict("Could not connect to nats://u:secret@h:4222.")
 
     def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "seq": 3}
+        return {"governor": "g", "seq": 3, "lease": None}
 
 
 def test_a_slot_that_could_not_be_released(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +39,7 @@ def test_a_slot_that_could_not_be_released(monkeypatch: pytest.MonkeyPatch) -> N
     options = {"release": "always", "on_lost": "fail"}
     under = governed.WorkUnderSlot(cast(Hold, HoldWithoutServer()), options, Interruptions())
     result = under.run(lambda: {"rc": 0})
-    assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "released": False}}
+    assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "lease": None, "released": False}}
     assert warnings == ["The slot could not be released; max_age ends it. Could not connect to nats://***@h:4222."]
 
 
@@ -53,7 +56,7 @@ def test_the_environment_of_the_task_comes_before_that_of_the_process(monkeypatc
     monkeypatch.setenv("NATS_URL", "nats://process:4222")
     monkeypatch.setenv("NATS_USER", "somebody")
     environments = [{"NATS_URL": "nats://block:4222", "NATS_TIMEOUT": 3}, {"NATS_URL": "nats://task:4222"}]
-    found = an_action(environment=environments)._environment()
+    found = environment_here(an_action(environment=environments))
     assert [found[name] for name in ("NATS_URL", "NATS_USER", "NATS_TIMEOUT")] == ["nats://task:4222", "somebody", "3"]
 
 
@@ -76,6 +79,8 @@ def test_what_is_refused_is_a_result_and_no_exception(
 
 
 class HoldThatRaises:
+    request = SimpleNamespace(stops_when_lost=False)
+
     def __init__(self, exc: Exception) -> None:
         self._exc = exc
 
@@ -89,7 +94,7 @@ class HoldThatRaises:
         raise self._exc
 
 
-def never() -> dict[str, Any]:
+def never(_environment: Mapping[str, str]) -> dict[str, Any]:
     raise AssertionError("must not run")
 
 
@@ -109,7 +114,7 @@ def test_in_check_mode_a_governor_may_be_still_to_come(monkeypatch: pytest.Monke
     warnings: list[str] = []
     monkeypatch.setattr(governed.display, "warning", warnings.append)
     hold = cast(Hold, HoldThatRaises(UnknownGovernor("There is no governor 'g'.")))
-    result = an_action()._predicted(hold, lambda: {"changed": True})
+    result = an_action()._predicted(hold, lambda environment: {"changed": not environment})
     assert result == {"changed": True, "slot": hold.facts()}
     assert warnings == [
         "There is no governor 'g'. In check mode this is no failure: an earlier task may be the one that creates it."
@@ -137,19 +142,23 @@ class HoldThatTells:
     request = SimpleNamespace(tell_more=lambda _line: None)
     is_kept_by_another = False
 
-    def __init__(self) -> None:
+    def __init__(self, lost: str | None = None) -> None:
         self.ended = ""
+        self._lost = lost
 
     def release(self, _interruptions: Interruptions) -> bool:
         self.ended = "left"
-        return True
+        return self._lost is None
+
+    def lost(self) -> str | None:
+        return self._lost
 
     def keep(self) -> dict[str, Any]:
         self.ended = "kept"
         return {"released": False}
 
     def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "holder": "h", "seq": 3, "held": 1.0}
+        return {"governor": "g", "holder": "h", "seq": 3, "held": 1.0, "lease": 60.0}
 
 
 @pytest.mark.parametrize(
@@ -164,3 +173,53 @@ def test_a_task_that_calls_itself_off_has_not_failed(exc: Exception, ended: str)
     with pytest.raises(type(exc)):
         governed.WorkUnderSlot(cast(Hold, hold), {"release": "on_success"}, Interruptions()).run(work)
     assert hold.ended == ended
+
+
+class Stopping:
+    """Interruptions in which the work is stopped: it raises what it is told to."""
+
+    stopped = True
+
+    @contextlib.contextmanager
+    def working(self, _release: object) -> Iterator[None]:
+        yield
+
+
+SENTENCE = (
+    "The slot of h in governor 'g' was lost while it worked (it was evicted): more may have worked at once than the "
+    "limit allows."
+)
+
+
+@pytest.mark.parametrize("raised", [SlotLost(), OSError("as an action makes of it"), None])
+@pytest.mark.parametrize("release", ["always", "on_success"])
+def test_work_that_was_stopped_has_failed(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, release: str
+) -> None:
+    monkeypatch.setattr(governed.display, "warning", lambda _text: None)
+    monkeypatch.setattr(governed, "end_local_work", lambda: None)
+    hold = HoldThatTells(lost="it was evicted")
+
+    def work() -> dict[str, Any]:
+        if raised is not None:
+            raise raised
+        return {"rc": -15, "changed": True}
+
+    options = {"release": release, "on_lost": "stop"}
+    result = governed.WorkUnderSlot(cast(Hold, hold), options, cast(Interruptions, Stopping())).run(work)
+    assert (result["failed"], result["changed"], result["msg"]) == (True, True, SENTENCE)
+    assert (result["slot"]["lost"], result["slot"]["released"], hold.ended) == (True, False, "left")
+
+
+@pytest.mark.parametrize(("on_lost", "fails"), [("warn", False), ("fail", True), ("stop", True)])
+def test_a_slot_that_was_lost_before_anybody_could_stop_the_work(
+    monkeypatch: pytest.MonkeyPatch, on_lost: str, fails: bool
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(governed.display, "warning", warnings.append)
+    hold = cast(Hold, HoldThatTells(lost="it was evicted"))
+    result = governed.WorkUnderSlot(hold, {"release": "always", "on_lost": on_lost}, Interruptions()).run(
+        lambda: {"rc": 0}
+    )
+    assert (result.get("failed", False), result["rc"], result["slot"]["lost"]) == (fails, 0, True)
+    assert warnings == [SENTENCE]

@@ -12,7 +12,9 @@ from unittest import mock
 import pytest
 from ansible.release import __version__
 
+from ansible_collections.jetstream.governor.plugins.action import governor_slot
 from ansible_collections.jetstream.governor.plugins.action.governor_slot import ActionModule
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.plugin_utils.play import run_id
 
 TASK_VARS = {"inventory_hostname": "web01", "ansible_play_hosts_all": ["web01", "web02"], "ansible_forks": 5}
@@ -20,16 +22,42 @@ PLAY = {"run_id": run_id({}), "host": "web01", "strategy": "linear", "batch": 2,
 ANSWER = {"changed": True, "acquired": True}
 
 
+in_the_background = pytest.mark.skipif(
+    __version__.startswith("2.15."), reason="ansible-core 2.15, the last for Python 3.9, is too old a controller"
+)
+
+
+class FakeAdoption:
+    """A keeper that sees a governor that was ``created`` at this time."""
+
+    def __init__(self, created: Optional[str], *words: Any) -> None:
+        self.created = created
+        self.words = words
+
+    def __enter__(self) -> FakeAdoption:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        pass
+
+    def adopt(self, result: dict[str, Any]) -> dict[str, Any]:
+        result.pop("for_the_keeper", None)
+        return result
+
+
 class Ran(NamedTuple):
-    """The result of the action, and the arguments with which it ran the module."""
+    """The result of the action, the arguments with which it ran the module, and what it has told the keeper."""
 
     result: dict[str, Any]
     module: str
     words: dict[str, Any]
+    adoptions: list[FakeAdoption]
 
 
-def run(args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any], **task: Any) -> Ran:
-    """Run the action with a module that returns this answer."""
+def run(
+    args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any], created: Optional[str] = None, **task: Any
+) -> Ran:
+    """Run the action with a module that returns this answer, and a keeper that sees a governor of that age."""
     fake_task = {
         "action": "jetstream.governor.governor_slot",
         "args": args,
@@ -44,10 +72,20 @@ def run(args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any],
     task_of_it: Any = SimpleNamespace(**fake_task)
     nothing: Any = None
     action = ActionModule(task_of_it, connection, nothing, nothing, nothing, nothing)
-    with mock.patch.object(action, "_execute_module", return_value=dict(answer)) as execute:
+    adoptions: list[FakeAdoption] = []
+
+    def adopts(*words: Any) -> FakeAdoption:
+        adoptions.append(FakeAdoption(created, *words))
+        return adoptions[-1]
+
+    with (
+        mock.patch.object(action, "_execute_module", return_value=dict(answer)) as execute,
+        mock.patch.object(governor_slot, "Adoption", adopts),
+        mock.patch.object(governor_slot, "environment_here", return_value={"NATS_URL": "nats://h"}),
+    ):
         result = action.run(task_vars=task_vars)
     (module,), words = execute.call_args
-    return Ran(result, module, words)
+    return Ran(result, module, words, adoptions)
 
 
 def sent(args: dict[str, Any], task_vars: Optional[dict[str, Any]] = None, **task: Any) -> dict[str, Any]:
@@ -121,9 +159,7 @@ def test_the_task_itself_is_not_changed() -> None:
     assert args == {"governor": "g"}
 
 
-@pytest.mark.skipif(
-    __version__.startswith("2.15."), reason="ansible-core 2.15, the last for Python 3.9, is too old a controller"
-)
+@in_the_background
 def test_an_async_task_leaves_the_wait_to_a_job() -> None:
     assert run({"governor": "g"}, TASK_VARS, ANSWER, async_val=60).words["wrap_async"] is True
 
@@ -135,3 +171,29 @@ def test_check_mode_is_the_modules_business() -> None:
 def test_a_failure_of_the_module_is_the_result() -> None:
     failed = {"failed": True, "msg": "Timed out.", "attempts": 3}
     assert run({"governor": "g"}, TASK_VARS, failed).result == failed
+
+
+def test_the_module_knows_which_governor_the_keeper_sees() -> None:
+    ran = run({"governor": "g"}, TASK_VARS, {**ANSWER, "for_the_keeper": "token"}, created="noon")
+    assert ran.words["module_args"]["play"] == {**PLAY, "kept": "noon"}
+    assert ran.result == ANSWER
+    (adoption,) = ran.adoptions
+    args, environment, owner = adoption.words
+    assert (args["governor"], environment) == ("g", {"NATS_URL": "nats://h"})
+    assert owner == Owner(run_id({}), "web01", "web01")
+
+
+@in_the_background
+def test_a_job_in_the_background_is_given_back_at_the_end_of_the_run_and_not_renewed() -> None:
+    ran = run({"governor": "g"}, TASK_VARS, ANSWER, created="noon", async_val=60)
+    assert len(ran.adoptions) == 1
+    assert "kept" not in ran.words["module_args"]["play"]
+
+
+@pytest.mark.parametrize("given", [{"run_id": "workflow"}, {"state": "released"}, {"state": "evicted", "seq": 7}])
+def test_what_outlives_the_run_and_what_ends_is_nothing_for_the_keeper(given: dict[str, Any]) -> None:
+    assert run({"governor": "g", **given}, TASK_VARS, ANSWER, created="noon").adoptions == []
+
+
+def test_check_mode_has_no_keeper() -> None:
+    assert run({"governor": "g"}, TASK_VARS, ANSWER, created="noon", check_mode=True).adoptions == []

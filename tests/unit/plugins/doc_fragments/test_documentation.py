@@ -214,7 +214,7 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(slots, "load_or_predict", load)
     monkeypatch.setattr(Stack, "find", find)
     asked = parse_campaign(DEFAULTS, "r", "web01")
-    request = SimpleNamespace(campaign=asked, check_mode=False, warn=pytest.fail)
+    request = SimpleNamespace(campaign=asked, kept=None, check_mode=False, warn=pytest.fail)
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
     assert set(documented) == {*held, "holders", "released", "evicted"} - {"changed", "diff"}

@@ -145,6 +145,7 @@ def test_a_slot() -> None:
         **WHOSE,
         "acquired_at": None,
         "expires_at": None,
+        "lease": None,
     }
     entry, state = an_entry(7, "web01", age=5), a_state(active=1)
     assert slot_result(CAMPAIGN, None, None) == slot_result(CAMPAIGN, None, state) == to_come
@@ -154,6 +155,7 @@ def test_a_slot() -> None:
         "acquired_at": "2026-03-01T11:59:55.000Z",
         "expires_at": "2026-03-01T12:00:55.000Z",
     }
+    assert slot_result(CAMPAIGN, replace(entry, lease=60.0), state)["lease"] == 60.0
     assert slot_result(replace(CAMPAIGN, host=""), None, None)["host"] is None
 
 
@@ -164,6 +166,7 @@ def test_the_slot_of_a_governed_task() -> None:
         "holder": "web01",
         "action": "ansible.builtin.ping",
         "seq": None,
+        "lease": None,
         "waited": None,
         "waited_by": None,
         "attempts": None,
@@ -173,8 +176,8 @@ def test_the_slot_of_a_governed_task() -> None:
     }
     assert governed_result(CAMPAIGN, "ansible.builtin.ping", None) == unknown
     waited = {"waited": 1.235, "waited_by": "queue", "attempts": 2}
-    slot = cast(Slot, SimpleNamespace(holder="item 1", seq=7, **{**waited, "waited": 1.23456}))
-    held = {**unknown, "holder": "item 1", "seq": 7, **waited}
+    slot = cast(Slot, SimpleNamespace(holder="item 1", seq=7, lease=60.0, **{**waited, "waited": 1.23456}))
+    held = {**unknown, "holder": "item 1", "seq": 7, "lease": 60.0, **waited}
     assert governed_result(CAMPAIGN, "ansible.builtin.ping", slot) == held
     assert governed_result(CAMPAIGN, None, slot, kept=True, held=4.56789) == {
         **held,

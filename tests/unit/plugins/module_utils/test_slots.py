@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils import governors, slots
 from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     InvalidValue,
@@ -32,7 +33,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
     evict,
     release,
 )
-from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state, an_entry
+from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, FakeNats, a_state, an_entry
 
 UNREACHABLE = JetStream(nc=cast("Any", None))
 """A connection that fails whatever is asked of it."""
@@ -169,6 +170,7 @@ def test_a_slot_that_is_held_already(monkeypatch: pytest.MonkeyPatch) -> None:
             **entering,
             "acquired_at": "2026-03-01T11:59:55.000Z",
             "expires_at": "2026-03-01T12:00:55.000Z",
+            "lease": None,
         },
         "waited": 0.0,
         "waited_by": None,
@@ -201,6 +203,7 @@ def test_a_free_slot_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
         **entering,
         "acquired_at": None,
         "expires_at": None,
+        "lease": None,
     }
     assert result["diff"] == {"before": {"entries": []}, "after": {"entries": [entering]}}
 
@@ -300,3 +303,31 @@ def test_what_the_guard_has_nothing_to_say_to(monkeypatch: pytest.MonkeyPatch, u
     warnings: list[str] = []
     assert acquired(monkeypatch, replace(unjudged, warn=warnings.append))["acquired"] is True
     assert warnings == []
+
+
+@pytest.mark.parametrize(("kept", "told"), [(NOON.isoformat(), True), ("another", False), (None, False)])
+def test_the_keeper_renews_what_is_in_the_governor_that_it_sees(
+    monkeypatch: pytest.MonkeyPatch, kept: Optional[str], told: bool
+) -> None:
+    result = acquired(monkeypatch, replace(REQUEST, kept=kept), replace(an_entry(4, "web01", 5), lease=60.0))
+    assert ("for_the_keeper" in result) == told
+    assert result["slot"]["lease"] == 60.0
+
+
+def test_without_a_lease_there_is_nothing_to_renew(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = acquired(monkeypatch, replace(REQUEST, kept=NOON.isoformat()), an_entry(4, "web01", 5))
+    assert "for_the_keeper" not in result
+
+
+def test_a_new_slot_has_a_lease_only_where_the_keeper_can_renew_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Optional[bool]] = []
+
+    async def start(_governor: Governor, _holder: str, *, lease: Optional[bool], **_more: Any) -> Any:
+        asked.append(lease)
+        raise WaitTimeout("Timed out.")
+
+    monkeypatch.setattr(Governor, "start", start)
+    for kept in (NOON.isoformat(), "another", None):
+        with pytest.raises(WaitTimeout):
+            acquired(monkeypatch, replace(REQUEST, check_mode=False, kept=kept), an_entry(3, "db01", 9))
+    assert asked == [None, False, False]

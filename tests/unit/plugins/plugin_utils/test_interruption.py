@@ -10,13 +10,18 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.plugin_utils import interruption
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
+from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import (
+    Interrupted,
+    Interruptions,
+    SlotLost,
+)
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1)
 
 
 class TookTooLong(BaseException):
@@ -35,7 +40,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         end(number, frame)
         raise TookTooLong
 
-    before = {number: signal.signal(number, alarm if number == signal.SIGALRM else end) for number in NUMBERS}
+    handlers: dict[signal.Signals, Any] = {signal.SIGALRM: alarm, signal.SIGUSR1: signal.SIG_DFL}
+    before = {number: signal.signal(number, handlers.get(number, end)) for number in NUMBERS}
     # This process leads no session of its own, and others than the work's belong to it.
     monkeypatch.setattr(interruption, "_lead_a_session", lambda: None)
     monkeypatch.setattr(interruption, "end_local_work", lambda: told.append("work ended"))
@@ -163,3 +169,104 @@ def test_after_the_work_it_is_put_off_to_the_end(done: list[str], monkeypatch: p
         assert interruptions.overdue
         assert done == []
     assert done == ["SIGTERM"]
+
+
+class Slots:
+    """Tells which of them are lost."""
+
+    def __init__(self) -> None:
+        self.lost: set[str] = set()
+
+    def is_lost(self, name: str) -> Callable[[], bool]:
+        return lambda: name in self.lost
+
+
+@pytest.fixture
+def slots(done: list[str]) -> Slots:
+    assert not done
+    return Slots()
+
+
+def loses(slots: Slots, *names: str) -> None:
+    slots.lost.update(names)
+    comes(signal.SIGUSR1)
+
+
+def test_a_lost_slot_ends_the_work(done: list[str], slots: Slots) -> None:
+    with Interruptions(slots.is_lost("mine")) as interruptions:
+        with pytest.raises(SlotLost), interruptions.working(lambda: done.append("released")):
+            loses(slots, "mine")
+        assert (done, interruptions.stopped) == (["work ended"], True)
+
+
+def test_a_slot_that_was_lost_before_the_work_lets_it_not_begin(done: list[str], slots: Slots) -> None:
+    with Interruptions(slots.is_lost("mine")) as interruptions:
+        loses(slots, "mine")
+        with pytest.raises(SlotLost), interruptions.working(lambda: None):
+            done.append("worked")
+    assert done == ["work ended"]
+
+
+def test_after_the_work_it_is_too_late(done: list[str], slots: Slots) -> None:
+    with Interruptions(slots.is_lost("mine")) as interruptions:
+        with interruptions.working(lambda: None):
+            done.append("worked")
+        loses(slots, "mine")
+        assert not interruptions.stopped
+    # The signal may come as late as this, and would kill a process without a handler.
+    comes(signal.SIGUSR1)
+    assert done == ["worked"]
+
+
+def test_work_that_swallows_the_loss_is_known_to_be_stopped(done: list[str], slots: Slots) -> None:
+    with Interruptions(slots.is_lost("mine")) as interruptions:
+        with interruptions.working(lambda: None):
+            with pytest.raises(SlotLost):
+                loses(slots, "mine")
+            done.append("went on")
+        assert interruptions.stopped
+
+
+def test_what_the_work_has_forked_goes_on(done: list[str], slots: Slots) -> None:
+    with Interruptions(slots.is_lost("mine")) as interruptions, interruptions.working(lambda: None):
+        child = os.fork()
+        if child == 0:
+            loses(slots, "mine")
+            os._exit(0 if done == [] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("inner_stops", [True, False])
+def test_a_slot_around_another_ends_the_work_of_both(slots: Slots, inner_stops: bool) -> None:
+    outer, inner = Interruptions(slots.is_lost("outer")), Interruptions(slots.is_lost("inner") if inner_stops else None)
+
+    def work() -> None:
+        with outer.working(lambda: None), inner, inner.working(lambda: None):
+            loses(slots, "outer")
+
+    with outer, pytest.raises(SlotLost):
+        work()
+    assert (outer.stopped, inner.stopped) == (True, False)
+
+
+def test_a_slot_inside_another_ends_its_own_work(slots: Slots) -> None:
+    outer, inner = Interruptions(slots.is_lost("outer")), Interruptions(slots.is_lost("inner"))
+    with outer, outer.working(lambda: None):
+        with inner, pytest.raises(SlotLost), inner.working(lambda: None):
+            loses(slots, "inner")
+        assert (outer.stopped, inner.stopped) == (False, True)
+        with pytest.raises(SlotLost):
+            loses(slots, "outer")
+
+
+def test_a_slot_around_another_that_is_waited_for_ends_the_wait(done: list[str], slots: Slots) -> None:
+    outer, inner = Interruptions(slots.is_lost("outer")), Interruptions(slots.is_lost("inner"))
+
+    def wait() -> None:
+        with outer.working(lambda: None), inner, inner.waiting(lambda: done.append("woken")):
+            loses(slots, "outer")
+            assert done == ["woken"]
+
+    with outer, pytest.raises(SlotLost):
+        wait()
+    assert outer.stopped

@@ -20,6 +20,7 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils import kept
 from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, HoldRequest
 from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
 from ansible_collections.jetstream.governor.plugins.plugin_utils.kept import Attempt
+from ansible_collections.jetstream.governor.tests.unit.plugins.plugin_utils.fake_keeper import FakeKeeper
 
 SETTINGS = Settings(servers=("nats://h",))
 
@@ -31,6 +32,7 @@ class Server:
         self.held: Optional[int] = None
         self.entered = 0
         self.answers = True
+        self.keeper = FakeKeeper()
 
     async def start(self, holder: str, **_options: Any) -> Any:
         assert self.held is None, f"{holder} would wait for itself"
@@ -44,6 +46,10 @@ class FakeSlot:
     waited_by = "queue"
     attempts = 2
     in_doubt = False
+    token = "token"
+    lease = None
+    renewed_at = 0.0
+    owner = None
 
     def __init__(self, server: Server, seq: int, holder: str) -> None:
         self.server = server
@@ -72,6 +78,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         yield None
 
     monkeypatch.setattr(module, "connected", connected)
+    monkeypatch.setattr(module, "KeeperLink", made.keeper)
     monkeypatch.setattr(module, "Governor", lambda *_words, **_options: made)
     monkeypatch.setattr(kept, "_kept", {})
     return made
@@ -79,6 +86,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 class NoInterruptions:
     overdue = False
+    stopped = False
 
     @contextlib.contextmanager
     def waiting(self, _wake: object) -> Iterator[None]:
@@ -95,7 +103,7 @@ CALM = cast(Interruptions, NoInterruptions())
 def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: str = "web01") -> Hold:
     attempt = Attempt(task, host, item, "g", SETTINGS)
     campaign = CampaignRequest("g", holder, "r", False, host, wait_timeout=30, interval=None, backoff=None)
-    return Hold(HoldRequest(campaign, SETTINGS, print, print, attempt=attempt))
+    return Hold(HoldRequest(campaign, SETTINGS, print, print, print, attempt=attempt, ends_with_work=False))
 
 
 def attempt(hold: Hold, works: bool) -> dict[str, Any]:
@@ -113,6 +121,9 @@ def test_a_retry_works_under_the_slot_that_was_kept_and_releases_it(server: Serv
     assert (third["waited"], third["waited_by"], third["attempts"]) == (0.0, None, 0)
     assert third["held"] >= second["held"] >= first["held"], "it is held from the first attempt on"
     assert server.held is None
+    # The keeper knows of it at every attempt, and that it is not to be given back.
+    assert server.keeper.told == ["connect", "greet", "wait", "hold", "done"] * 3
+    assert [(held.seq, held.ends_with_worker) for held in server.keeper.held] == [(1, False)] * 3
     # It is over: the next campaigns.
     assert attempt(a_hold(), works=True)["seq"] == 2
 

@@ -27,6 +27,9 @@ def _actions_set_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FACTS", FACTS)
 
 
+ENVIRONMENT = {"GOVERNOR_NAME": "g"}
+
+
 class Step:
     """A wrapped action that calls ``does`` with the variables, and with what registers some."""
 
@@ -38,7 +41,8 @@ class Step:
     def full_name(self, _outer: object) -> str:
         return self._action
 
-    def run(self, _outer: object, task_vars: Result, register: Any) -> Result:
+    def run(self, _outer: object, task_vars: Result, environment: dict[str, str], register: Any) -> Result:
+        assert environment == ENVIRONMENT
         return self._does(task_vars, register)
 
 
@@ -68,6 +72,7 @@ def run(*does: Does, outer: Any = None, known: Any = None) -> Result:
         cast(Any, [Step(f"t{number}", each) for number, each in enumerate(does, 1)]),
         outer or cast(Any, Outer()),
         {} if known is None else known,
+        ENVIRONMENT,
         lambda _result: None,
     )
 
@@ -85,7 +90,11 @@ def test_each_is_shown_when_it_ends_and_the_first_failure_ends_all() -> None:
         Step("t3", raising(AssertionError("must not run"))),
     ]
     together = run_steps(
-        cast(Any, steps), cast(Any, Outer()), {}, lambda result: told.append(f"{result['task']} {result['action']}")
+        cast(Any, steps),
+        cast(Any, Outer()),
+        {},
+        ENVIRONMENT,
+        lambda result: told.append(f"{result['task']} {result['action']}"),
     )
     assert told == ["t1 some.collection.action", "t2 begins", "t2 some.collection.action"]
     assert [result["task"] for result in together["results"]] == ["t1", "t2"]

@@ -26,10 +26,19 @@ class ActionModule(ActionBase):
         if how == "unreachable":
             raise AnsibleConnectionFailure("as if it had crashed")
         if how != "end":
+            playbook = os.getppid()
             # By then all workers sleep here. When ansible-core ends one that is writing to its queue, the lock of the
             # queue goes with it, and ansible-playbook hangs.
             time.sleep(1)
             if known["inventory_hostname"] == known["ansible_play_hosts"][0]:
-                os.kill(os.getppid(), signal.Signals[how])
-            time.sleep(60)
+                os.kill(playbook, signal.Signals[how])
+            _sleep_beside(playbook)
         return result
+
+
+def _sleep_beside(playbook: int) -> None:
+    """Sleep until the process is gone, which ends its workers itself, except for SIGTERM before ansible-core 2.19."""
+    for _each in range(600):
+        if os.getppid() != playbook:
+            return
+        time.sleep(0.1)
