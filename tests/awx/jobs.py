@@ -21,7 +21,7 @@ import yaml
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.awx.injection import inject
 from ansible_collections.jetstream.governor.tests.support.client import connected
-from ansible_collections.jetstream.governor.tests.support.playbook import _MARK, _marked
+from ansible_collections.jetstream.governor.tests.support.playbook import MARK, marked
 
 ROOT = Path(__file__).parents[2]
 AWX = ROOT / "extensions" / "awx"
@@ -63,7 +63,6 @@ class Job:
         playbook: str,
         number: int = 1,
         workflow: int = 0,
-        timeout: int = 0,
         under: Sequence[str] = (),
     ) -> Job:
         """Run the playbook as the job of that number, in the workflow job of that number if there is one."""
@@ -79,7 +78,7 @@ class Job:
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "tmp"),
         }
-        options = {"playbook": playbook, "envvars": envvars, "extravars": variables, "timeout": timeout or None}
+        options = {"playbook": playbook, "envvars": envvars, "extravars": variables}
         (self.folder / "job.json").write_text(json.dumps(options))
         # What the machine's own environment says of NATS is not what a job of AWX sees.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "ANSIBLE_"))}
@@ -87,7 +86,7 @@ class Job:
         with self._output.open("wb") as stream:
             self.process = subprocess.Popen(
                 [*under, sys.executable, str(Path(__file__).with_name("job.py")), str(self.folder)],
-                env={**kept, "PATH": path, _MARK: str(self.folder)},
+                env={**kept, "PATH": path, MARK: str(self.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -98,6 +97,10 @@ class Job:
     def cancel(self) -> None:
         """As a user does, where AWX runs jobs without a container."""
         (self.folder / "cancel").touch()
+
+    def run_out_of_time(self) -> None:
+        """Its time-out is over."""
+        (self.folder / "time-is-up").touch()
 
     def kill(self) -> None:
         """What the first process of the job is: ansible-runner, or a namespace with all that is in it."""
@@ -121,7 +124,7 @@ class Job:
         return self.output.splitlines()[-1]
 
     def processes(self) -> list[int]:
-        return _marked(str(self.folder))
+        return marked(str(self.folder))
 
     def close(self) -> None:
         for pid in self.processes():

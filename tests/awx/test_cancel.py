@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -63,19 +64,17 @@ async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how
         await Manager.create(name, nc, limit=3, max_age=600)
     records = Records(tmp_path / "records")
     (tmp_path / "project").mkdir()
-    play = PLAY.format(name=name, host=HOST, command=records.command(8 if how == "out of time" else 4))
+    play = PLAY.format(name=name, host=HOST, command=records.command(4))
     (tmp_path / "project" / "work.yml").write_text(play)
     job = Job(tmp_path / "job", tmp_path / "project", hosts=("db1", "db2")).log_in({"url": server.url})
     under = NAMESPACE if how == "with its container" else ()
-    with closing(job.start("work.yml", 4711, 77, timeout=6 if how == "out of time" else 0, under=under)):
+    with closing(job.start("work.yml", 4711, 77, under)):
         await until(lambda: bool(records.at_work) or job.ended, SOON, "the job works")
         assert await holders(server.url, name) == ALL, job.output
-        if how == "cancelled":
-            job.cancel()
-        elif how != "out of time":
-            job.kill()
+        ends = {"cancelled": job.cancel, "out of time": job.run_out_of_time}
+        ends.get(how, job.kill)()
         await until(lambda: job.ended, SOON, "the job ends")
-        if how in ("cancelled", "out of time"):
+        if how in ends:
             assert job.status == {"cancelled": "canceled", "out of time": "timeout"}[how]
         if how == "with its container":
             await until(lambda: not job.processes(), 2, "nothing of it is left")
@@ -90,6 +89,7 @@ async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how
                 return await holders(server.url, name) == [OF_WORKFLOW]
 
             await until(the_job_holds_nothing, SOON, "what the job held is released")
+            print(f"{how}: released {time.monotonic() - records.times('end')['db2']:.2f} s after the end of the work")
         assert await holders(server.url, name) == [OF_WORKFLOW]
         assert "the workflow evicted" in evict(server, name, WORKFLOW_RUN)
         assert await holders(server.url, name) == []
