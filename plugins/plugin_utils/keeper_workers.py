@@ -15,7 +15,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ..module_utils.core.names import Owner
@@ -33,6 +33,9 @@ _LOOK_EVERY = 0.25
 # until the last that it said must have been heard.
 _DIES_WITHIN = 1.0
 _HEARD_WITHIN = 0.1
+
+# Seconds to wait after a connection that could not be accepted.
+_ACCEPT_AGAIN = 0.01
 
 # Seconds after the end of the run in which slots can be given back. The lease or max_age ends what is left then.
 _GIVE_UP_AFTER = 7.0
@@ -74,9 +77,12 @@ def _is_there(pid: int) -> bool:
 class Worker:
     """One connection of a worker, which holds at most one slot for as long as the connection lasts."""
 
-    def __init__(self, slots: Callable[[], Slots], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Make it for a connection that has just come; ``slots`` is called when the worker wants something."""
-        self._slots = slots
+    def __init__(
+        self, load: Callable[[], Awaitable[Slots]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Make it for a connection that has just come; ``load`` is called when the worker wants something."""
+        self._load = load
+        self._slots: Slots | None = None
         self._reader = reader
         self._writer = writer
         self._pid = 0
@@ -122,7 +128,8 @@ class Worker:
         return False
 
     async def _do(self, said: Word) -> None:
-        slots, kind = self._slots(), said["say"]
+        self._slots = slots = await self._load()
+        kind = said["say"]
         if kind == "wait":
             slots.watch(address_of(said))
             self._waits_for = (address_of(said), Owner(*said["owner"])) if said["owner"] else None
@@ -138,10 +145,12 @@ class Worker:
     def _leaves(self, gives_back: bool) -> None:
         held, self._held = self._held, None
         waits_for, self._waits_for = self._waits_for, None
+        if self._slots is None:
+            return
         if held is not None:
-            self._slots().leave(held, gives_back)
+            self._slots.leave(held, gives_back)
         elif waits_for is not None and gives_back:
-            self._slots().give_back_untold(*waits_for)
+            self._slots.give_back_untold(*waits_for)
 
     def _is_lost(self, why: str) -> None:
         self._say("lost", why=why)
@@ -167,33 +176,52 @@ async def keep(run: int, listening: socket.socket, first: socket.socket | None) 
     ``first`` is the connection of the worker that has been greeted already, None where it is gone.
     """
     workers: set[asyncio.Task[None]] = set()
-    slots: list[Slots] = []
+    loading: list[asyncio.Future[Slots]] = []
 
-    def the_slots() -> Slots:
-        # Importing what this needs takes longer than anybody waits for the greeting.
-        if not slots:
-            from .keeper_slots import Slots
+    async def load() -> Slots:
+        if not loading:
+            # It takes longer than other workers want to wait for their greeting.
+            loading.append(asyncio.ensure_future(asyncio.to_thread(_load)))
+        return await asyncio.shield(loading[0])
 
-            slots.append(Slots())
-        return slots[0]
+    async def serve(connection: socket.socket) -> None:
+        await Worker(load, *await asyncio.open_unix_connection(sock=connection, limit=_LONGEST)).serve()
 
-    def comes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(Worker(the_slots, reader, writer).serve())
+    def comes(connection: socket.socket) -> None:
+        task = asyncio.ensure_future(serve(connection))
         workers.add(task)
         task.add_done_callback(workers.discard)
 
     if first is not None:
-        comes(*await asyncio.open_unix_connection(sock=first, limit=_LONGEST))
-
-    def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(line("hello"))
-        comes(reader, writer)
-
-    server = await asyncio.start_unix_server(greets, sock=listening, limit=_LONGEST)
+        comes(first)
+    accepting = asyncio.ensure_future(_accept(listening, comes))
     await death(run)
     while workers:
         await asyncio.wait(workers)
-    server.close()
-    if slots:
+    accepting.cancel()
+    if loading:
         # It is not cancelled when that is over: a cancelled release is tried for some time more.
-        await asyncio.wait([asyncio.ensure_future(slots[0].end())], timeout=_GIVE_UP_AFTER)
+        await asyncio.wait([asyncio.ensure_future((await load()).end())], timeout=_GIVE_UP_AFTER)
+
+
+async def _accept(listening: socket.socket, comes: Callable[[socket.socket], None]) -> None:
+    """Greet who connects, and hand the connection on.
+
+    asyncio's own server looks for the socket by the path that the worker used who made it, which leads nowhere here.
+    """
+    listening.setblocking(False)
+    while True:
+        try:
+            connection, _address = await asyncio.get_running_loop().sock_accept(listening)
+            connection.sendall(line("hello"))
+        except OSError:
+            # It is gone already, or there are too many.
+            await asyncio.sleep(_ACCEPT_AGAIN)
+        else:
+            comes(connection)
+
+
+def _load() -> Slots:
+    from .keeper_slots import Slots
+
+    return Slots()

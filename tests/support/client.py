@@ -59,8 +59,8 @@ async def connected(url: str | list[str], **options: Any) -> AsyncIterator[Clien
     try:
         yield nc
     finally:
-        # nats-py sends what is left to be sent before it closes, and tells here that the server has gone meanwhile: with
-        # a TypeError where asyncio has closed the transport already.
+        # nats-py sends what is left to be sent before it closes, and tells here that the server has gone meanwhile. It
+        # does so by a TypeError where asyncio has closed the transport already.
         with contextlib.suppress(ConnectionError, TypeError):
             await nc.close()
 

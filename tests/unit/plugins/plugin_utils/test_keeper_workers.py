@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import subprocess
-from typing import Any, Callable, Optional, cast
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -77,7 +77,11 @@ class Said:
     async def __aenter__(self) -> Said:
         mine, keepers = socket.socketpair()
         self.reader, self.writer = await asyncio.open_connection(sock=mine)
-        worker = Worker(lambda: cast(Any, self._slots), *await asyncio.open_connection(sock=keepers))
+
+        async def load() -> Any:
+            return self._slots
+
+        worker = Worker(load, *await asyncio.open_connection(sock=keepers))
         self.served = asyncio.ensure_future(worker.serve())
         self.say("here", pid=self.process.pid)
         return self
