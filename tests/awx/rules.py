@@ -81,7 +81,7 @@ def _of_inputs(inputs: Json) -> Iterator[str]:
         yield f"{name} is required, but is no input"
     for field in fields:
         kind = {"string": str, "boolean": bool}[field.get("type", "string")]
-        if "default" in field and type(field["default"]) is not kind:
+        if "default" in field and not isinstance(field["default"], kind):
             yield f"the default of {field['id']} is not of its type"
         if kind is bool and _OF_TEXT_ALONE & set(field):
             yield f"{field['id']} is boolean, but has what only strings may have"
