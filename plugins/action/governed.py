@@ -22,7 +22,8 @@ from ..module_utils.connection_options import CONNECTION_OPTIONS
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
 from ..module_utils.governors import MAY_COME_LATER
-from ..module_utils.settings import Settings, redact, resolve
+from ..module_utils.secrecy import redact
+from ..module_utils.settings import Settings, resolve
 from ..plugin_utils.hold import Hold, HoldRequest
 from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.kept import Attempt

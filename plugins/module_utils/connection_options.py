@@ -20,6 +20,8 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "token": {"type": "str", "no_log": True},
     "creds": {"type": "path"},
     "nkey_seed": {"type": "str", "no_log": True},
+    "user_jwt": {"type": "str", "no_log": True},
+    "user_seed": {"type": "str", "no_log": True},
     "tls_ca": {"type": "path"},
     "tls_cert": {"type": "path"},
     # This is the path of the key, not the key.
@@ -27,6 +29,7 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "tls_first": {"type": "bool"},
     "tls_server_name": {"type": "str"},
     "js_domain": {"type": "str"},
+    "js_api_prefix": {"type": "str"},
     "inbox_prefix": {"type": "str"},
     "connect_timeout": {"type": "str"},
     "request_timeout": {"type": "str"},

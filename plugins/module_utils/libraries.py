@@ -37,8 +37,10 @@ def require_to_connect(settings: Settings, otherwise: str) -> None:
     Raises MissingLibrary.
     """
     require("nats", "nats-py", "A connection to NATS", otherwise, NATS_PY)
-    if settings.creds or settings.nkey_seed:
-        require("nkeys", "nkeys", "A login with creds or nkey_seed", otherwise)
+    if settings.creds or settings.nkey_seed or settings.user_seed:
+        require("nkeys", "nkeys", "A login with a seed (creds, nkey_seed or user_seed)", otherwise)
+    if settings.over_websocket:
+        require("aiohttp", "aiohttp", "A connection over WebSocket (ws:// or wss://)", otherwise)
 
 
 def require(library: str, package: str, purpose: str, otherwise: str, at_least: str | None = None) -> None:

@@ -19,7 +19,8 @@ from .connection import connected
 from .core.errors import GovernorError
 from .core.jetstream import JetStream
 from .libraries import ELSEWHERE, require_to_connect
-from .settings import Settings, redact, resolve, secrets_in_urls
+from .secrecy import redact, secrets_given
+from .settings import Settings, resolve
 
 Work = Callable[[JetStream], Awaitable["dict[str, Any]"]]
 
@@ -28,7 +29,7 @@ def run(module: AnsibleModule, work: Work) -> None:
     """Connect, work, and exit with the result. A GovernorError ends in ``fail_json``, its facts beside the message."""
     try:
         # Before resolving, which a wrong option ends: Ansible may show the task's arguments beside the error.
-        module.no_log_values.update(secrets_in_urls(module.params.get("servers") or ()))
+        module.no_log_values.update(secrets_given(module.params, os.environ))
         settings = resolve(module.params, os.environ)
         module.no_log_values.update(settings.secrets)
         require_to_connect(settings, ELSEWHERE)

@@ -23,7 +23,8 @@ from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack, only_if
 from ..module_utils.core.state import State
 from ..module_utils.core.timing import Answer, Timing
-from ..module_utils.settings import Settings, redact
+from ..module_utils.secrecy import redact
+from ..module_utils.settings import Settings
 from .keeper_words import Address, Held
 
 # Seconds between two looks at a governor.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError
 from ..module_utils.core.situation import Situation
-from ..module_utils.settings import redact
+from ..module_utils.secrecy import redact
 
 
 class Progress:

@@ -73,6 +73,15 @@ async def test_a_domain_that_nobody_serves(server: NatsServer, name: str) -> Non
 
 
 @within(20)
+async def test_a_prefix_that_nobody_serves(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc:
+        assert await unavailable(Manager.load(name, JetStream(nc, api_prefix="platform.API"))) == (
+            f"Could not read governor '{name}': no JetStream answers at 127.0.0.1:{server.port} below 'platform.API'. "
+            "Start nats-server with JetStream enabled (-js), or correct the prefix."
+        )
+
+
+@within(20)
 async def test_the_domain_of_the_server(tmp_path: Path, name: str) -> None:
     config = f'jetstream {{ store_dir: "{tmp_path / "hub"}", domain: hub }}'
     with NatsServer(tmp_path, config, jetstream=False) as server:

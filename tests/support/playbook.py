@@ -65,7 +65,10 @@ class Records:
 
 
 class Playbook:
-    """One ansible-playbook in a session of its own; with ``terminal`` in the foreground of a terminal of its own."""
+    """One ansible-playbook in a session of its own; with ``terminal`` in the foreground of a terminal of its own.
+
+    ``words`` are more arguments, ``environment`` more variables.
+    """
 
     def __init__(self, venv: Path, play: list[dict[str, Any]], hosts: list[str], folder: Path, **options: Any) -> None:
         self.mark = uuid.uuid4().hex
@@ -82,7 +85,7 @@ class Playbook:
         self._output = folder / f"{self.mark}.out"
         self._words = [*options.get("under", []), str(venv / "bin" / "ansible-playbook")]
         self._words += ["-i", str(inventory), str(book)]
-        self._words += ["-f", str(options.get("forks", 10))]
+        self._words += ["-f", str(options.get("forks", 10)), *options.get("words", [])]
         self._environment = {
             **os.environ,
             MARK: self.mark,

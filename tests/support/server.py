@@ -61,8 +61,8 @@ class NatsServer:
     """One server. ``config`` is extra configuration text; ``jetstream=False`` starts it without JetStream.
 
     ``version``, such as "2.10", is the one that the next start takes, the one to test with where it is empty: changed
-    between a stop and a start it is an upgrade. ``monitoring`` is the address of its monitoring, where ``config`` has
-    switched that on.
+    between a stop and a start it is an upgrade. ``monitoring`` and ``websocket`` are the addresses of what ``config``
+    has switched on.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class NatsServer:
         self.config = config
         self._port = port
         self.monitoring = ""
+        self.websocket = ""
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -114,8 +115,10 @@ class NatsServer:
     def _read_port(self, ports: Path) -> bool:
         with contextlib.suppress(ValueError):
             told = json.loads(ports.read_text())
-            self._port = int(told["nats"][0].rpartition(":")[2])
+            # With TLS, newer versions say so here.
+            self._port = int((told.get("nats") or told["tls"])[0].rpartition(":")[2])
             self.monitoring = next(iter(told.get("monitoring") or []), "")
+            self.websocket = next(iter(told.get("websocket") or []), "")
             return True
         return False
 
@@ -161,16 +164,22 @@ class RoutePort(NamedTuple):
 
 @contextlib.contextmanager
 def cluster(
-    folder: Path, size: int = 3, config: str = "", version: str = "", route_ports: Sequence[RoutePort] = ()
+    folder: Path,
+    size: int = 3,
+    config: str = "",
+    version: str = "",
+    route_ports: Sequence[RoutePort] = (),
+    advertise: bool = False,
 ) -> Iterator[list[NatsServer]]:
     """``size`` servers with JetStream in one cluster; ready when they have elected a leader of the metadata.
 
     ``version`` as for ``NatsServer``. ``route_ports``: one for each, where there is something between them.
+    ``advertise``: tell clients of the other nodes.
     """
     routes = route_ports or [RoutePort(port, port) for port in free_ports(size)]
     urls = ", ".join(f'"nats://127.0.0.1:{route.reached_by}"' for route in routes)
-    # Clients know the addresses that a test gives them, which may be a proxy's, and learn of no others.
-    common = f"name: test, no_advertise: true, routes: [{urls}]"
+    # Otherwise clients know only the addresses that a test gives them, which may be a proxy's.
+    common = f"name: test, no_advertise: {str(not advertise).lower()}, routes: [{urls}]"
     nodes = [
         NatsServer(
             folder / f"n{index}",

@@ -76,7 +76,8 @@ class JetStream:
 
     ``domain`` is the JetStream domain, None for the domain that the connection leads to. ``timeout`` is in seconds, for
     one request. ``patience`` is how many seconds to repeat a request after the first one that got no answer; elections
-    were measured to take 4 to 9. ``background`` are the tasks of ``in_background``.
+    were measured to take 4 to 9. ``background`` are the tasks of ``in_background``. ``api_prefix`` stands in place of
+    ``$JS.API`` where an account imports the API of another under a name of its own.
 
     Every request has an argument ``what``, which is the beginning of an error's message, such as "Could not create
     governor 'x'". Every request raises ConnectionClosed when the connection was closed, PermissionRefused when the user
@@ -90,6 +91,7 @@ class JetStream:
     logger: logging.Logger = _log
     timing: Timing = field(default_factory=Timing)
     background: set[asyncio.Future[None]] = field(default_factory=set)
+    api_prefix: str | None = None
 
     async def call(self, verb: str, request: Json | None = None, *, what: str) -> Json:
         """Send one request to the API, such as ``verb`` STREAM.INFO.GOVERNOR_x, and return the answer.
@@ -101,13 +103,13 @@ class JetStream:
         if message is None:
             raise JetStreamUnavailable(
                 f"{what}: no JetStream answers at {self.location}. Start nats-server with JetStream enabled (-js), or "
-                "correct the domain."
+                f"correct the {'prefix' if self.api_prefix else 'domain'}."
             )
         return self._checked(message, what)
 
     def api_subject(self, verb: str) -> str:
-        """Return the subject of an API request, in this domain."""
-        return f"$JS.{self.domain}.API.{verb}" if self.domain else f"$JS.API.{verb}"
+        """Return the subject of an API request, in this domain or below this prefix."""
+        return f"{self.api_prefix or (f'$JS.{self.domain}.API' if self.domain else '$JS.API')}.{verb}"
 
     async def publish(self, subject: str, body: bytes, headers: dict[str, str], *, what: str) -> Json:
         """Publish one message to a stream, and return the acknowledgement: ``stream``, ``seq``, perhaps ``duplicate``.
@@ -190,7 +192,9 @@ class JetStream:
 
     @property
     def location(self) -> str:
-        """Where the streams are, for messages: the server, and the domain when one was chosen."""
+        """Where the streams are, for messages: the server, and the domain or the prefix when one was chosen."""
+        if self.api_prefix:
+            return f"{self.server} below '{self.api_prefix}'"
         return f"{self.server} in domain '{self.domain}'" if self.domain else self.server
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None, what: str) -> Msg | None:

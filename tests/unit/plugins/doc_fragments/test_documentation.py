@@ -36,7 +36,7 @@ PLUGINS = "ansible_collections.jetstream.governor.plugins"
 ROOT = Path(slots.__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 CAMPAIGNERS = ("governed", "governor_slot")
-SECRET = {"password", "token", "nkey_seed"}
+SECRET = {"password", "token", "nkey_seed", "user_jwt", "user_seed"}
 DEFAULTS = {"governor": "g", "holder": "web01", "run_id": None, "wait_timeout": "0", "interval": None, "backoff": None}
 
 Options = dict[str, Any]

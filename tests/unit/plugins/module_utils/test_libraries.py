@@ -59,18 +59,30 @@ def test_a_nats_py_that_is_new_enough(monkeypatch: pytest.MonkeyPatch, found: st
     require_to_connect(Settings(), "do without")
 
 
-@pytest.mark.parametrize("settings", [Settings(creds="/a.creds"), Settings(nkey_seed=SEED)])
+@pytest.mark.parametrize(
+    "settings", [Settings(creds="/a.creds"), Settings(nkey_seed=SEED), Settings(user_jwt="a.b.c", user_seed=SEED)]
+)
 def test_a_seed_needs_nkeys(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setitem(sys.modules, "nkeys", None)
     assert sentence(settings) == (
-        f"A login with creds or nkey_seed needs the Python package nkeys, which {HERE} lacks: install it there, or do "
-        "without."
+        f"A login with a seed (creds, nkey_seed or user_seed) needs the Python package nkeys, which {HERE} lacks: "
+        "install it there, or do without."
     )
 
 
 def test_other_logins_do_not_need_nkeys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nkeys", None)
     require_to_connect(Settings(token="t"), "do without")
+    require_to_connect(Settings(user_jwt="a.b.c"), "do without")
+
+
+def test_websocket_needs_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    require_to_connect(Settings(), "do without")
+    assert sentence(Settings(servers=("wss://h",))) == (
+        f"A connection over WebSocket (ws:// or wss://) needs the Python package aiohttp, which {HERE} lacks: install "
+        "it there, or do without."
+    )
 
 
 def test_a_package_that_is_there_and_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -127,10 +127,11 @@ def test_secrets_of_every_source_are_known_to_ansible(monkeypatch: pytest.Monkey
     async def work(_js: JetStream) -> dict[str, Any]:
         return {}
 
-    monkeypatch.setenv("NATS_URL", "nats://u:in-url@h")
-    module = FakeModule(user="u", password="in-task")
+    monkeypatch.setenv("NATS_URL", "nats://h")
+    monkeypatch.setenv("NATS_PASSWORD", "in-environment")
+    module = FakeModule(servers=["nats://u:in-url@h"], user="u")
     ending(work, module)
-    assert module.no_log_values == {"in-url", "in-task"}
+    assert module.no_log_values == {"in-url", "in-environment"}
 
 
 def test_a_wrong_option_ends_before_there_is_a_connection(connections: list[Settings]) -> None:

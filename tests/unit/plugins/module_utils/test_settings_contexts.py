@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Contexts of the NATS CLI: where they are found, and what is wrong with those that cannot be used."""
+"""Contexts of the NATS CLI: which one is taken, and what is wrong with those that cannot be used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import DEFAULT_SERVER, resolve
+from ansible_collections.jetstream.governor.plugins.module_utils.servers import DEFAULT_SERVER
+from ansible_collections.jetstream.governor.plugins.module_utils.settings import resolve
 
 
 def save(path: Path, **fields: Any) -> Path:
@@ -103,7 +104,7 @@ def test_fields_that_do_not_matter_here(tmp_path: Path) -> None:
 def test_the_home_folder_in_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "ca.pem").write_text("certificates")
-    assert resolve({"context": str(save(tmp_path / "c.json", ca="~/ca.pem"))}, {}).tls_ca == "~/ca.pem"
+    assert resolve({"context": str(save(tmp_path / "c.json", ca="~/ca.pem"))}, {}).tls_ca == f"{tmp_path}/ca.pem"
 
 
 def test_one_that_is_missing(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_fields_of_the_wrong_type_are_named_and_not_shown(tmp_path: Path) -> Non
     )
 
 
-@pytest.mark.parametrize("field", ["nsc", "user_jwt", "user_seed", "socks_proxy", "jetstream_api_prefix"])
+@pytest.mark.parametrize("field", ["nsc", "socks_proxy", "windows_cert_store", "of_a_later_version"])
 def test_fields_that_are_not_supported(tmp_path: Path, field: str) -> None:
     path = save(tmp_path / "c.json", url="nats://h", **{field: "something"})
     assert sentence(str(path)) == (
@@ -153,5 +154,65 @@ def test_fields_that_are_not_supported(tmp_path: Path, field: str) -> None:
 
 
 def test_several_fields_that_are_not_supported(tmp_path: Path) -> None:
-    path = save(tmp_path / "c.json", user_jwt="j", user_seed="s")
-    assert "sets user_jwt, user_seed, which is not supported here." in sentence(str(path))
+    path = save(tmp_path / "c.json", nsc="n", socks_proxy="s")
+    assert "sets nsc, socks_proxy, which is not supported here." in sentence(str(path))
+
+
+def select(folder: Path, name: str) -> dict[str, str]:
+    """Return an environment in which this context is selected."""
+    (folder / "nats").mkdir(exist_ok=True)
+    (folder / "nats" / "context.txt").write_text(f"{name}\n")
+    return {"XDG_CONFIG_HOME": str(folder)}
+
+
+def test_the_selected_one_comes_last(tmp_path: Path) -> None:
+    save(tmp_path / "nats/context/prod.json", url="nats://prod", inbox_prefix="_P")
+    save(tmp_path / "nats/context/other.json", url="nats://other")
+    environ = select(tmp_path, "prod")
+    assert resolve({}, environ).servers == ("nats://prod",)
+    assert resolve({}, {**environ, "NATS_CONTEXT": "other"}).servers == ("nats://other",)
+    settings = resolve({}, {**environ, "NATS_URL": "nats://e"})
+    assert (settings.servers, settings.inbox_prefix) == (("nats://e",), "_P")
+    assert resolve({"servers": ["nats://t"]}, environ).servers == ("nats://t",)
+    assert resolve({"context": "other"}, environ).servers == ("nats://other",)
+
+
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_none_is_selected(tmp_path: Path, content: str) -> None:
+    assert resolve({}, select(tmp_path, content)).servers == (DEFAULT_SERVER,)
+
+
+def test_the_selected_one_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        resolve({}, select(tmp_path, "gone"))
+    assert str(caught.value) == (
+        f"There is no NATS context 'gone', which {tmp_path}/nats/context.txt selects: "
+        f"{tmp_path}/nats/context/gone.json cannot be read (No such file or directory). "
+        "Select another one (nats context select), or unselect it."
+    )
+
+
+def test_the_task_s_own_comes_before_the_environment_and_every_other_after_it(tmp_path: Path) -> None:
+    path, environ = str(save(tmp_path / "c.json", url="nats://c")), {"NATS_URL": "nats://e"}
+    assert resolve({"context": path}, environ).servers == ("nats://c",)
+    assert resolve({}, {**environ, "NATS_CONTEXT": path}).servers == ("nats://e",)
+
+
+def test_what_is_wrong_with_a_login_that_is_not_used_does_not_matter(tmp_path: Path) -> None:
+    path = save(tmp_path / "c.json", url="nats://c", creds="op://vault/item")
+    assert resolve({"token": "t"}, {"NATS_CONTEXT": str(path)}).token == "t"
+
+
+def test_a_user_without_a_password_is_a_token_and_takes_no_other_user_s_password(tmp_path: Path) -> None:
+    context = str(save(tmp_path / "c.json", user="other", password="p"))
+    assert resolve({"user": "t"}, {"NATS_CONTEXT": context}).token == "t"
+    same = resolve({"user": "other"}, {"NATS_CONTEXT": context})
+    assert (same.user, same.password, same.token) == ("other", "p", None)
+
+
+def test_a_login_in_a_url_counts_for_its_source(tmp_path: Path) -> None:
+    context = str(save(tmp_path / "c.json", token="of-the-context"))
+    environ = {"NATS_CONTEXT": context}
+    assert resolve({"servers": ["nats://of-the-task@h"]}, environ).token == "of-the-task"
+    assert resolve({"servers": ["nats://of-the-task@h"], "token": "t"}, environ).token == "t"
+    assert resolve({"servers": ["nats://h"]}, {**environ, "NATS_URL": "nats://not-used@h"}).token == "of-the-context"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which source an option comes from: the task before the context before the environment."""
+"""Which source an option comes from: the task, the context that it names, the environment, or another context."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import DEFAULT_SERVER, ENVIRONMENT, resolve
+from ansible_collections.jetstream.governor.plugins.module_utils.servers import DEFAULT_SERVER
+from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT, resolve
+from ansible_collections.jetstream.governor.tests.support.seeds import seed_of
 
 FIELDS = {
     "servers": "url",
@@ -23,18 +25,22 @@ FIELDS = {
     "token": "token",
     "creds": "creds",
     "nkey_seed": "nkey",
+    "user_jwt": "user_jwt",
+    "user_seed": "user_seed",
     "tls_ca": "ca",
     "tls_cert": "cert",
     "tls_key": "key",
     "tls_first": "tls_first",
     "js_domain": "jetstream_domain",
+    "js_api_prefix": "jetstream_api_prefix",
     "inbox_prefix": "inbox_prefix",
 }
 """The fields of a NATS CLI context, by the option that they stand for."""
 
 FILES = ("creds", "tls_ca", "tls_cert", "tls_key")
-AUTH_METHODS = ("user", "token", "creds", "nkey_seed")
-LONE = [option for option in CONNECTION_OPTIONS if option not in ("context", "password", "tls_cert", "tls_key")]
+AUTH_METHODS = ("token", "creds", "nkey_seed", "user_jwt")
+PAIRS = [("user", "password"), ("user_jwt", "user_seed"), ("tls_cert", "tls_key")]
+LONE = [option for option in CONNECTION_OPTIONS if option not in ("context", *sum(PAIRS, ()))] + ["user_jwt"]
 """The options that make sense without another one."""
 
 CREDS = f"""
@@ -43,10 +49,10 @@ header.claims.signature
 ------END NATS USER JWT------
 
 -----BEGIN USER NKEY SEED-----
-SU{"D" * 56}
+{seed_of(b"D")}
 ------END USER NKEY SEED------
 """
-SEEDS = {"task": "SU" + "A" * 56, "context": "SU" + "B" * 56, "environment": "SU" + "C" * 56}
+SEEDS = {source: seed_of(source.encode()) for source in ("task", "context", "environment")}
 DEFAULTS = {"servers": (DEFAULT_SERVER,), "tls_first": False, "connect_timeout": 5.0, "request_timeout": 5.0}
 
 
@@ -61,8 +67,10 @@ class Sources:
             path = self.folder / f"{option}-of-{source}"
             path.write_text(CREDS)
             return str(path)
-        if option == "nkey_seed":
+        if option in ("nkey_seed", "user_seed"):
             return SEEDS[source]
+        if option == "user_jwt":
+            return f"eyJ.{source}.c2ln"
         if option == "servers":
             return ["nats://task:1", "nats://task:2"] if source == "task" else f"nats://{source}:1,nats://{source}:2"
         if option.endswith("_timeout"):
@@ -108,6 +116,8 @@ def test_the_names_of_the_environment_are_those_of_the_nats_cli() -> None:
         "token": "NATS_TOKEN",
         "creds": "NATS_CREDS",
         "nkey_seed": "NATS_NKEY",
+        "user_jwt": "NATS_JWT",
+        "user_seed": "NATS_SEED",
         "tls_ca": "NATS_CA",
         "tls_cert": "NATS_CERT",
         "tls_key": "NATS_KEY",
@@ -131,7 +141,7 @@ def test_an_option_from_each_of_its_sources(sources: Sources, option: str, sourc
 
 
 @pytest.mark.parametrize("source", ["task", "context", "environment"])
-@pytest.mark.parametrize("pair", [("user", "password"), ("tls_cert", "tls_key")])
+@pytest.mark.parametrize("pair", PAIRS)
 def test_options_that_come_in_pairs_from_each_source(sources: Sources, pair: tuple[str, str], source: str) -> None:
     given: dict[str, dict[str, Any]] = {"task": {}, "context": {}, "environment": {}}
     given[source] = {option: sources.value(option, source) for option in pair}

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings, redact, resolve
-
-SEED = "SU" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[:28] * 2
+from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings, resolve
+from ansible_collections.jetstream.governor.tests.support.seeds import SEED
 
 
 def sentence(**options: Any) -> str:
@@ -30,7 +29,11 @@ def sentence(**options: Any) -> str:
         (["a,b", " tls://c:1 "], ("nats://a", "nats://b", "tls://c:1")),
         (["a, , b,"], ("nats://a", "nats://b")),
         (["[::1]:4222", "nats://[fe80::1]"], ("nats://[::1]:4222", "nats://[fe80::1]")),
-        (["u:p@a", "nats://token@b"], ("nats://u:p@a", "nats://token@b")),
+        (["wss://a:443"], ("wss://a:443",)),
+        (["ws://a", "ws://b:80"], ("ws://a", "ws://b:80")),
+        (["TLS://a"], ("tls://a",)),
+        (["u:p@a", "nats://u:p@b"], ("nats://a", "nats://b")),
+        (["tls://to%40ken@a"], ("tls://a",)),
     ],
 )
 def test_servers(given: list[str], servers: tuple[str, ...]) -> None:
@@ -42,7 +45,6 @@ def test_servers(given: list[str], servers: tuple[str, ...]) -> None:
     "server",
     [
         "http://a:4222",
-        "ws://a:80",
         "nats://",
         "nats://:4222",
         "nats://a:0",
@@ -55,7 +57,7 @@ def test_servers(given: list[str], servers: tuple[str, ...]) -> None:
 )
 def test_what_is_no_server(server: str) -> None:
     assert sentence(servers=["nats://good", server]) == (
-        f"servers must be like nats://host:4222 or tls://host:4222, not {server}."
+        f"servers must be like nats://host:4222, tls://host:4222 or wss://host:443, not {server}."
     )
 
 
@@ -77,8 +79,8 @@ def test_what_is_no_server(server: str) -> None:
 def test_a_login_in_what_is_no_server_is_not_shown(server: str) -> None:
     text = sentence(servers=[server])
     assert text == (
-        "servers must be like nats://host:4222 or tls://host:4222, not what is given, which is not shown because it "
-        "holds a login."
+        "servers must be like nats://host:4222, tls://host:4222 or wss://host:443, not what is given, which is not "
+        "shown because it holds a login."
     )
 
 
@@ -132,9 +134,20 @@ def test_what_is_no_seed_is_not_shown(tmp_path: Path) -> None:
     """It may be a mistyped seed."""
     other = tmp_path / "other"
     other.write_bytes(b"\xff no seed")
-    for value in (SEED[:-1], SEED.lower(), "SA" + SEED[2:], str(other), "/nowhere/seed", "a\0b"):
+    mistyped = SEED[:5] + ("A" if SEED[5] != "A" else "B") + SEED[6:]
+    for value in (
+        SEED[:-1],
+        mistyped,
+        SEED.lower(),
+        "SA" + SEED[2:],
+        "SUZ" + SEED[3:],
+        str(other),
+        "/nowhere/s",
+        "a\0b",
+    ):
         assert sentence(nkey_seed=value) == (
-            "nkey_seed must be a user seed (SU...) or the path of a file that holds one."
+            "nkey_seed must be a user seed (SU...) without a typing error, or the path of a file that holds one, or a "
+            "URL of the kind file://, env:// or data:;base64,."
         )
 
 
@@ -160,22 +173,6 @@ def test_credentials_that_are_a_folder(tmp_path: Path) -> None:
     assert sentence(creds=str(tmp_path)) == f"creds must be a file that can be read, not {tmp_path} (Is a directory)."
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("at nats://u:p@h:4222 now", "at nats://***@h:4222 now"),
-        ("nats://token@a, tls://u:p@b", "nats://***@a, tls://***@b"),
-        ("nats://u:p@a,nats://b", "nats://***@a,nats://b"),
-        ("nats://u:p@ss@h", "nats://***@h"),
-        ("nats://u:p/w@h", "nats://***@h"),
-        ("nats://h:4222 of me@example.org", "nats://h:4222 of me@example.org"),
-        ("nothing of the kind", "nothing of the kind"),
-    ],
-)
-def test_redact(text: str, shown: str) -> None:
-    assert redact(text) == shown
-
-
 def test_secrets() -> None:
     assert Settings().secrets == set()
     assert resolve({"user": "u", "password": "p"}, {}).secrets == {"p"}
@@ -183,9 +180,26 @@ def test_secrets() -> None:
     assert resolve({"nkey_seed": SEED}, {}).secrets == {SEED}
 
 
-def test_secrets_in_urls() -> None:
-    settings = resolve({"servers": ["nats://u:p1@a", "nats://token@b", "nats://c", "u:p@2@d"]}, {})
-    assert settings.secrets == {"p1", "token", "p@2"}
+@pytest.mark.parametrize(
+    ("given", "login"),
+    [
+        ("nats://u:p@h", ("u", "p", None)),
+        ("u:p%40w%3a@h", ("u", "p@w:", None)),
+        ("u:p@2@d", ("u", "p@2", None)),
+        ("u:@h", ("u", "", None)),
+        ("nats://to%2Fken@h", (None, None, "to/ken")),
+    ],
+)
+def test_the_login_in_a_url(given: str, login: tuple[str | None, ...]) -> None:
+    settings = resolve({"servers": [given, "nats://other"]}, {})
+    assert (settings.user, settings.password, settings.token) == login
+
+
+def test_different_logins_in_urls_are_refused_and_not_shown() -> None:
+    assert sentence(servers=["nats://u:p1@a", "nats://token@b"]) == (
+        "servers holds different logins. The nodes of a cluster have the same users: give one login, best by user "
+        "and password, token or creds."
+    )
 
 
 def test_a_seed_in_a_file_is_a_secret_too(tmp_path: Path) -> None:
@@ -195,9 +209,106 @@ def test_a_seed_in_a_file_is_a_secret_too(tmp_path: Path) -> None:
 
 
 def test_the_representation_shows_no_secret() -> None:
-    settings = Settings(
-        servers=("nats://u:in-url@h",), user="u", password="in-password", token="in-token", nkey_seed=SEED
-    )
+    settings = Settings(user="u", password="in-password", token="in-token", nkey_seed=SEED, user_jwt="j.w.t")
     text = repr(settings)
     assert "user='u'" in text
-    assert not [secret for secret in settings.secrets | {"in-url"} if secret in text]
+    assert not [secret for secret in settings.secrets if secret in text]
+
+
+@pytest.mark.parametrize("option", ["inbox_prefix", "js_api_prefix"])
+def test_what_is_no_beginning_of_a_subject(option: str) -> None:
+    for value in ("_INBOX.", ".mine", "a..b", "a b", "a.*", "a.>", "a\n"):
+        assert sentence(**{option: value}) == (
+            f"{option} must be the beginning of a subject, like _INBOX.mine, without wildcards, blanks and a dot at "
+            f"its end, not '{value}'."
+        )
+
+
+def test_websocket_and_what_it_has_not(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    ca.write_text("certificates")
+    assert sentence(servers=["ws://a", "nats://b"]) == (
+        "servers mixes WebSocket (ws://, wss://) with nats:// or tls://. Give URLs of one kind."
+    )
+    for servers in (["ws://a"], ["ws://a", "wss://b"]):
+        assert sentence(servers=servers, tls_ca=str(ca)) == (
+            "servers has ws://, which is without TLS, but TLS is asked for. Write wss://."
+        )
+    for option, value in (("tls_first", True), ("tls_server_name", "h")):
+        assert sentence(servers=["wss://a"], **{option: value}) == (
+            f"{option} has no meaning for wss:// and ws://. Leave it out, or use tls://."
+        )
+
+
+def test_a_proxy_is_not_supported() -> None:
+    with pytest.raises(InvalidValue) as caught:
+        resolve({}, {"NATS_SOCKS_PROXY": "socks5://h"})
+    assert str(caught.value) == (
+        "The environment variable NATS_SOCKS_PROXY is set, but proxies are not supported here. Unset it."
+    )
+    assert resolve({}, {"NATS_SOCKS_PROXY": "none"}) == resolve({}, {})
+
+
+def test_options_that_need_another() -> None:
+    assert sentence(user_seed=SEED) == "user_seed needs user_jwt."
+    assert sentence(user_jwt="a.b.c", user_seed=SEED[:-1]) == (
+        "user_seed must be a user seed (SU...), or a URL that stands for it, with no typing error."
+    )
+    assert sentence(user_jwt="secret") == (
+        "user_jwt must be the JWT of a user (eyJ...), or a URL that stands for it; it is not shown."
+    )
+    assert sentence(js_domain="hub", js_api_prefix="HUB.API") == (
+        "the task gives js_domain and js_api_prefix: a domain is a prefix, so give one of them."
+    )
+
+
+PASTED = [
+    "-----BEGIN NATS USER JWT-----\neyJhbGci.eyJzdWIi.c2ln\n------END NATS USER JWT------\n",
+    f"data:;base64,{'c2VjcmV0' * 8}",
+    f"data:;base64,{'c2VjcmV0' * 8}=!",
+    "-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n",
+    '{"token": "c2VjcmV0"}',
+    SEED,
+    "c2VjcmV0",
+]
+
+
+@pytest.mark.parametrize(
+    ("option", "pasted"),
+    [
+        (option, pasted)
+        for option in ("creds", "nkey_seed", "tls_ca", "tls_key", "context", "user_jwt", "user_seed")
+        for pasted in PASTED
+        # This one is right, and that one is a name.
+        if (option, pasted) not in (("nkey_seed", SEED), ("context", "c2VjcmV0"))
+    ],
+)
+def test_what_was_pasted_in_place_of_a_path_is_not_shown(option: str, pasted: str) -> None:
+    text = sentence(**{option: pasted})
+    assert option in text
+    assert "c2Vj" not in text
+    assert "eyJ" not in text.replace("(eyJ...)", "")
+    assert SEED not in text
+
+
+@pytest.mark.parametrize("option", ["password", "token", "creds", "nkey_seed"])
+@pytest.mark.parametrize("kind", ["op", "nsc"])
+def test_a_reference_that_is_not_supported(option: str, kind: str) -> None:
+    user = {"user": "u"} if option == "password" else {}
+    assert sentence(**user, **{option: f"{kind}://vault/item"}) == (
+        f"{option} is a URL of the kind {kind}://, which is not supported here. Give the path of a file, or a URL "
+        "of the kind file://, env:// or data:;base64,."
+    )
+
+
+def test_references_that_lead_nowhere() -> None:
+    assert sentence(token="env://NOWHERE") == (
+        "token is env://NOWHERE, and this environment variable is not set. Set it."
+    )
+    assert sentence(token="file:///nowhere/t") == (
+        "token must be a file that can be read, not /nowhere/t (No such file or directory)."
+    )
+    assert sentence(tls_ca="env://CA") == (
+        "tls_ca must be the path of a file, or file:// and it. Other URLs are not supported."
+    )

@@ -74,7 +74,7 @@ def test_paths_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, module: Any) -
 
 
 @pytest.mark.parametrize("module", ALL)
-@pytest.mark.parametrize("secret", ["password", "token", "nkey_seed"])
+@pytest.mark.parametrize("secret", ["password", "token", "nkey_seed", "user_jwt", "user_seed"])
 def test_secrets_are_known_to_ansible(monkeypatch: pytest.MonkeyPatch, module: Any, secret: str) -> None:
     assert run_of(monkeypatch, module, **{secret: "hush"}).module.no_log_values == {"hush"}
 
