@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.awx.jobs import (
     HOST,
     NAMESPACE,
+    PROJECT,
     Job,
     allows_namespaces,
     closing,
@@ -23,6 +26,7 @@ from ansible_collections.jetstream.governor.tests.awx.jobs import (
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.playbook import Records
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
+from ansible_collections.jetstream.governor.tests.support.watch import watched
 
 WORKFLOW_RUN, JOB_RUN = f"awx-workflow-77@{HOST}", f"awx-4711@{HOST}"
 OF_WORKFLOW = (WORKFLOW_RUN, "the workflow")
@@ -93,3 +97,29 @@ async def test_a_job_is_ended(server: NatsServer, name: str, tmp_path: Path, how
         assert await holders(server.url, name) == [OF_WORKFLOW]
         assert "the workflow evicted" in evict(server, name, WORKFLOW_RUN)
         assert await holders(server.url, name) == []
+
+
+@within(120)
+async def test_a_job_is_cancelled_while_it_waits(server: NatsServer, name: str, tmp_path: Path) -> None:
+    """What is left of it acquires no slot any more, which no job of the workflow would release."""
+    async with watched(name, server.url) as watch, connected(server.url) as nc:
+        await Manager.create(name, nc, limit=1, max_age=600)
+        playbooks = tmp_path / "project"
+        shutil.copytree(PROJECT, playbooks)
+        slot = playbooks / "slot.yml"
+        slot.write_text(slot.read_text().replace("slot_governor: workflows", f"slot_governor: {name}"))
+        job = Job(tmp_path / "job", playbooks).log_in({"url": server.url})
+        with closing(job.start("acquire.yml", 4711, 77)):
+            async with await Governor(name, nc).start("another"):
+
+                async def it_waits() -> bool:
+                    return await watch.waiting() == 1 or job.ended
+
+                await until(it_waits, SOON, "the job waits")
+                assert not job.ended, job.events()
+                job.cancel()
+                await until(lambda: job.ended, SOON, "the job ends")
+                began = time.monotonic()
+                await until(lambda: not job.processes(), 15, f"what is left of it stops waiting: {job.processes()}")
+                print(f"nothing waited any more {time.monotonic() - began:.2f} s after the end of the job")
+            assert await holders(server.url, name) == []
