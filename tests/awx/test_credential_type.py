@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import copy
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nkeys  # type: ignore[import-untyped]
 import pytest
+from nats.aio.client import RawCredentials
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT, Settings, resolve
@@ -20,9 +19,19 @@ from ansible_collections.jetstream.governor.tests.awx.injection import inject
 from ansible_collections.jetstream.governor.tests.awx.jobs import CREDENTIAL_TYPE, Job, closing
 from ansible_collections.jetstream.governor.tests.awx.rules import complaints
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
+from ansible_collections.jetstream.governor.tests.support.keys import Authority, Key, Operator, seed
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 
 URL = "nats://nats.example.org:4222"
+CREDS = """
+-----BEGIN NATS USER JWT-----
+{}
+------END NATS USER JWT------
+
+-----BEGIN USER NKEY SEED-----
+{}
+------END USER NKEY SEED------
+"""
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -35,25 +44,10 @@ PLAY = """
 """
 
 
-def seed_of_a_user() -> tuple[str, str]:
-    """A seed, and the public key of it."""
-    seed = bytes(nkeys.encode_seed(b"0123456789abcdef0123456789abcdef", nkeys.PREFIX_BYTE_USER))
-    return seed.decode(), nkeys.from_seed(bytearray(seed)).public_key.decode()
-
-
-def certificate(folder: Path) -> tuple[str, str]:
-    """A certificate that is its own authority, and its key, both in PEM."""
-    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    words += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2", "-subj", "/CN=test"]
-    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "extendedKeyUsage=serverAuth,clientAuth"]
-    subprocess.run(words, check=True, capture_output=True)
-    return (folder / "cert.pem").read_text(), (folder / "key.pem").read_text()
-
-
-def context(folder: Path) -> ssl.SSLContext:
+def context(authority: Authority, certificate: str, key: str) -> ssl.SSLContext:
     """What a client of the test itself needs to connect with that certificate."""
-    made = ssl.create_default_context(cafile=str(folder / "cert.pem"))
-    made.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    made = ssl.create_default_context(cafile=str(authority.path))
+    made.load_cert_chain(certificate, key)
     return made
 
 
@@ -127,8 +121,8 @@ def test_each_input_arrives(tmp_path: Path) -> None:
 def test_a_seed_and_a_token_arrive(tmp_path: Path) -> None:
     for name in ("nkey", "token"):
         (tmp_path / name).mkdir()
-    seed, _public = seed_of_a_user()
-    assert resolve({}, inject(CREDENTIAL_TYPE, {"url": URL, "nkey": seed}, tmp_path / "nkey")).nkey_seed == seed
+    user = seed()
+    assert resolve({}, inject(CREDENTIAL_TYPE, {"url": URL, "nkey": user}, tmp_path / "nkey")).nkey_seed == user
     assert resolve({}, inject(CREDENTIAL_TYPE, {"url": URL, "token": "t0ken"}, tmp_path / "token")).token == "t0ken"
 
 
@@ -141,19 +135,28 @@ class Way(NamedTuple):
 
 
 def ways(folder: Path) -> dict[str, Way]:
-    seed, public = seed_of_a_user()
-    cert, key = certificate(folder)
-    tls = f'cert_file: "{folder}/cert.pem", key_file: "{folder}/key.pem", ca_file: "{folder}/cert.pem", verify: true'
-    user = {"user": "ansible", "password": "s3cret"}
+    user, key, operator = {"user": "ansible", "password": "s3cret"}, Key(), Operator()
+    creds = CREDS.format(*operator.user("ansible"))
+    authority = Authority(folder)
+    certificate, its_key = authority.issue("both", ("127.0.0.1",))
+    tls = f'cert_file: "{certificate}", key_file: "{its_key}", ca_file: "{authority.path}", verify: true'
+    pem = {"ca": str(authority.path), "cert": certificate, "key": its_key}
     return {
         "password": Way("authorization: {user: ansible, password: s3cret}", user, user),
         "token": Way("authorization: {token: t0ken}", {"token": "t0ken"}, {"token": "t0ken"}),
-        "nkey": Way(f"authorization: {{users: [{{nkey: {public}}}]}}", {"nkey": seed}, {"nkeys_seed_str": seed}),
-        "certificates": Way(f"tls {{{tls}}}", {"ca": cert, "cert": cert, "key": key}, {"tls": context(folder)}),
+        "creds": Way(operator.config, {"creds": creds}, {"user_credentials": RawCredentials(creds)}),
+        "nkey": Way(
+            f"authorization: {{users: [{{nkey: {key.public}}}]}}", {"nkey": key.seed}, {"nkeys_seed_str": key.seed}
+        ),
+        "certificates": Way(
+            f"tls {{{tls}}}",
+            {name: Path(path).read_text(encoding="ascii") for name, path in pem.items()},
+            {"tls": context(authority, certificate, its_key)},
+        ),
     }
 
 
-@pytest.mark.parametrize("way", ["password", "token", "nkey", "certificates"])
+@pytest.mark.parametrize("way", ["password", "token", "creds", "nkey", "certificates"])
 @within(90)
 async def test_a_job_logs_in(tmp_path: Path, name: str, way: str) -> None:
     """On a real server that lets nobody else in, in a job of ansible-runner with nothing but what is injected."""
