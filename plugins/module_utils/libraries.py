@@ -17,8 +17,9 @@ from platform import node
 from .core.errors import GovernorError
 from .settings import Settings
 
-# The oldest nats-py that can do all that is used here, such as a TLS handshake before the server's greeting.
-NATS_PY = "2.9.0"
+# The oldest nats-py that can do all that is used here. Older ones take each nats-server for the first of its minor
+# version, and 2.10.0 would be unsafe.
+NATS_PY = "2.10.0"
 
 # What modules advise, which run where their task runs.
 ELSEWHERE = (
@@ -70,5 +71,5 @@ def _fault(library: str, package: str, at_least: str | None) -> str | None:
 
 
 def _numbers(version: str) -> list[int]:
-    # Ansible's LooseVersion cannot compare 2.9rc1 with 2.9.0.
+    # Ansible's LooseVersion cannot compare 2.10rc1 with 2.10.0.
     return [int(number) for number in re.findall(r"\d+", version)]

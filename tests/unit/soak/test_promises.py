@@ -109,6 +109,14 @@ def test_a_phantom() -> None:
     assert kinds(check(history([turn(1, 0, 10, missed=5.0)]))) == ["missing"]
 
 
+@pytest.mark.parametrize(("resets", "found"), [([], ["twice"]), ([Reset(11, 12)], []), ([Reset(31, 32)], ["twice"])])
+def test_a_sequence_comes_again_when_an_older_server_makes_the_governor_anew(
+    resets: list[Reset], found: list[str]
+) -> None:
+    again = Turn("again", 12.0, seq=1, granted=20.0, began=20.0, ended=30.0, released=30.0)
+    assert kinds(check(history([turn(1, 0, 10), again], resets=resets))) == found
+
+
 def test_an_entry_that_is_left() -> None:
     verdict = check(history([turn(1, 0, 8)], left=[Left(1, "t1")]))
     assert texts(verdict) == ["leak: the entry 1 of t1 is left (it was released, at 8.00 s)"]

@@ -34,7 +34,7 @@ def sentence(settings: Settings) -> str:
 def test_without_nats_py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nats", None)
     assert sentence(Settings()) == (
-        f"A connection to NATS needs the Python package nats-py 2.9.0 or newer, which {HERE} lacks: install it there, "
+        f"A connection to NATS needs the Python package nats-py 2.10.0 or newer, which {HERE} lacks: install it there, "
         "or do without."
     )
 
@@ -44,16 +44,16 @@ def test_something_else_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
         raise metadata.PackageNotFoundError(package)
 
     monkeypatch.setattr(metadata, "version", version)
-    assert f"nats-py 2.9.0 or newer, which {HERE} lacks: " in sentence(Settings())
+    assert f"nats-py 2.10.0 or newer, which {HERE} lacks: " in sentence(Settings())
 
 
-@pytest.mark.parametrize("found", ["2.8.0", "2.8.99", "0.10.0", "1.9", "2.8.0.dev1"])
+@pytest.mark.parametrize("found", ["2.9.0", "2.9.99", "0.10.0", "1.9", "2.9.0.dev1"])
 def test_a_nats_py_that_is_too_old(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
     monkeypatch.setattr(metadata, "version", lambda _package: found)
-    assert f"nats-py 2.9.0 or newer, and {HERE} has {found}: install it there, " in sentence(Settings())
+    assert f"nats-py 2.10.0 or newer, and {HERE} has {found}: install it there, " in sentence(Settings())
 
 
-@pytest.mark.parametrize("found", ["2.9.0", "2.9.1", "2.10.0", "3.0.0", "2.9.0.dev1", "2.9.0rc1"])
+@pytest.mark.parametrize("found", ["2.10.0", "2.10.1", "2.11.0", "3.0.0", "2.10.0.dev1", "2.10.0rc1"])
 def test_a_nats_py_that_is_new_enough(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
     monkeypatch.setattr(metadata, "version", lambda _package: found)
     require_to_connect(Settings(), "do without")
