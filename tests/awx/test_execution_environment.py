@@ -38,7 +38,7 @@ def test_the_collection_says_what_it_needs(tmp_path: Path) -> None:
     found = [line.partition("#")[0].strip() for line in pip.read_text().splitlines()]
     said = (ROOT / "meta" / "ee-requirements.txt").read_text().splitlines()
     assert [line for line in found if line] == [line for line in said if not line.startswith("#")]
-    assert [re.split("[[><=]", line)[0] for line in found if line] == ["nats-py", "jmespath"]
+    assert [re.split(r"[\[><=]", line)[0] for line in found if line] == ["nats-py", "jmespath"]
     assert not system.exists() or not system.read_text().strip()
 
 
