@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.core.names import Owner
 from ..plugin_utils.adoption import Adoption
-from ..plugin_utils.play import environment_here, play_facts, run_and_host
+from ..plugin_utils.play import environment_here, play_facts, process_of_run, run_and_host
 
 
 class ActionModule(ActionBase):
@@ -32,6 +32,9 @@ class ActionModule(ActionBase):
             args["holder"] = known.get("inventory_hostname")
         run_id, host = run_and_host(self._task, known, args.get("run_id"))
         args["play"] = {"run_id": run_id, "host": host, **play_facts(self._task, known)}
+        # A job in the background goes on when ansible-playbook has ended.
+        if acquires and not self._task.async_val and self._connection.transport == "local":
+            args["play"]["process"] = process_of_run()
         # Under a run id that is given, the slot is to outlive the run.
         if not acquires or args.get("run_id") or self._task.check_mode:
             return {**result, **self._run_module(args, task_vars)}

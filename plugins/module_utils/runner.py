@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import signal
@@ -22,18 +23,24 @@ from .libraries import ELSEWHERE, require_to_connect
 from .secrecy import redact, secrets_given
 from .settings import Settings, resolve
 
+# Seconds between two looks for a process.
+_LOOK_EVERY = 1.0
+
 Work = Callable[[JetStream], Awaitable["dict[str, Any]"]]
 
 
-def run(module: AnsibleModule, work: Work) -> None:
-    """Connect, work, and exit with the result. A GovernorError ends in ``fail_json``, its facts beside the message."""
+def run(module: AnsibleModule, work: Work, process: int | None = None) -> None:
+    """Connect, work, and exit with the result. A GovernorError ends in ``fail_json``, its facts beside the message.
+
+    ``process``: the id of one, without which nobody wants the work to be done.
+    """
     try:
         # Before resolving, which a wrong option ends: Ansible may show the task's arguments beside the error.
         module.no_log_values.update(secrets_given(module.params, os.environ))
         settings = resolve(module.params, os.environ)
         module.no_log_values.update(settings.secrets)
         require_to_connect(settings, ELSEWHERE)
-        result = asyncio.run(_until_interrupted(settings, work))
+        result = asyncio.run(_until_interrupted(settings, work, process))
     except GovernorError as exc:
         module.fail_json(msg=redact(str(exc)), **exc.facts)
     except asyncio.CancelledError:
@@ -41,14 +48,27 @@ def run(module: AnsibleModule, work: Work) -> None:
     module.exit_json(**result)
 
 
-async def _until_interrupted(settings: Settings, work: Work) -> dict[str, Any]:
+async def _until_interrupted(settings: Settings, work: Work, process: int | None) -> dict[str, Any]:
     # A campaign that is cancelled withdraws its entry; one that is killed could leave it behind. It is cancelled once,
     # however many signals come: a second cancellation would cut the withdrawal short.
     task = asyncio.ensure_future(_connected_work(settings, work))
     stop = functools.cache(task.cancel)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
+    if process is not None:
+        watching = asyncio.ensure_future(_death(process))
+        watching.add_done_callback(lambda _watching: stop())
     return await task
+
+
+async def _death(process: int) -> None:
+    """Wait until there is no process of that id."""
+    # The process of another user is there too, though a signal would be refused.
+    with contextlib.suppress(ProcessLookupError):
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            with contextlib.suppress(PermissionError):
+                os.kill(process, 0)
 
 
 async def _connected_work(settings: Settings, work: Work) -> dict[str, Any]:

@@ -85,6 +85,7 @@ async def carry_out(
     seq, play = params["seq"], dict(params["play"] or {})
     if seq is not None and seq < 1:
         raise InvalidValue(f"seq must be at least 1, not {seq}.")
+    play.pop("process", None)
     run_id, host, kept = play.pop("run_id", params["run_id"]), play.pop("host", ""), play.pop("kept", None)
     request = SlotRequest(
         campaign=parse_campaign(params, run_id, host),

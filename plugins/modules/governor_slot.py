@@ -112,6 +112,11 @@ options:
         description: The C(throttle) of the task; V(0) for none.
         type: int
         required: true
+      process:
+        description:
+          - The id of C(ansible-playbook), where the module runs beside it. When that is gone, nobody would work under
+            the slot, so the module waits no longer.
+        type: int
       kept:
         description: When the governor was created whose slots the keeper of the run can renew, where it can.
         type: str
@@ -284,6 +289,7 @@ def main() -> None:
                     "batch": {"type": "int", "required": True},
                     "forks": {"type": "int", "required": True},
                     "throttle": {"type": "int", "required": True},
+                    "process": {"type": "int"},
                     "kept": {"type": "str"},
                 },
             },
@@ -292,7 +298,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     states = {"acquired": acquire, "released": release, "evicted": evict}
-    run(module, partial(carry_out, states[module.params["state"]], module))
+    process = (module.params["play"] or {}).get("process")
+    run(module, partial(carry_out, states[module.params["state"]], module), process)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import multiprocessing
 import os
 import select
 import socket
@@ -27,6 +26,7 @@ from ansible import constants
 
 from ..module_utils.core.names import Owner
 from .keeper_words import LOCK, SOCKET, Address, Held, Word, address_words, held_words, line, word
+from .play import process_of_run
 
 # Seconds to wait for those who start the keeper, and for its greeting.
 _GREETS_WITHIN = 5.0
@@ -179,7 +179,7 @@ def _start(listening: socket.socket) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, sys.path)])
     return subprocess.Popen(
-        [sys.executable, "-m", _MODULE, str(_run())],
+        [sys.executable, "-m", _MODULE, str(process_of_run())],
         stdin=listening.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -187,12 +187,6 @@ def _start(listening: socket.socket) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,
     )
-
-
-def _run() -> int:
-    """Return the id of ansible-playbook, which may be gone already."""
-    parent = multiprocessing.parent_process()
-    return parent.pid if parent is not None and parent.pid is not None else os.getppid()
 
 
 def _folder_name() -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Mapping
@@ -30,6 +31,12 @@ def run_id(task_vars: Mapping[str, Any]) -> str:
         return f"awx-{job}@{_awx_host() or socket.gethostname()}"
     directory = os.path.basename(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]  # set when it is loaded
     return f"{socket.gethostname()}-{directory.replace('ansible-local-', '')}"
+
+
+def process_of_run() -> int:
+    """Return the id of ansible-playbook's process, which may be gone already."""
+    parent = multiprocessing.parent_process()
+    return parent.pid if parent is not None and parent.pid is not None else os.getppid()
 
 
 def run_and_host(task: Any, task_vars: Mapping[str, Any], given: Any) -> tuple[str, str]:

@@ -18,6 +18,7 @@ LOGS = WORK / "log"
 PYTHONS = WORK / "pythons"
 PIP_CACHE = WORK / "pip-cache"
 SERVERS = WORK / "nats"
+AWX_COLLECTIONS = WORK / "awx"
 TREE = WORK / "tree"
 
 COLLECTION = Path("ansible_collections") / "jetstream" / "governor"

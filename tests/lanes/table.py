@@ -12,7 +12,7 @@ from ansible_lane import ansible_lane
 from common import in_venv, install_server, make_venv, path_with, pytest
 from lint_lane import lint_lane
 from places import TREE, server_binary
-from product_lanes import demo_lane, install_lane
+from product_lanes import awx_lane, demo_lane, install_lane
 from requirements import OLD_SERVER, OLDER_SERVERS, OLDEST_TEST, TEST
 from steps import Lane, Step
 
@@ -119,5 +119,6 @@ def lanes() -> list[Lane]:
             old_target=ON_OLDEST,
         ),
         install_lane(python),
+        awx_lane(python),
         demo_lane(python),
     ]

@@ -19,13 +19,21 @@ TOP = {
     "SECURITY.md",
     "changelogs",
     "docs",
+    "extensions",
     "meta",
     "playbooks",
     "plugins",
     "roles",
     "tests",
 }
-NEEDED = {"README.md", "LICENSES/GPL-3.0-or-later.txt", "meta/runtime.yml", "meta/ee-requirements.txt"}
+NEEDED = {
+    "README.md",
+    "LICENSES/GPL-3.0-or-later.txt",
+    "extensions/awx/credential_type.yml",
+    "extensions/awx/execution-environment.yml",
+    "meta/ee-requirements.txt",
+    "meta/runtime.yml",
+}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ from typing import Any
 
 from ansible_collections.jetstream.governor.tests.support.history import Interval
 
-_MARK = "GOVERNOR_TEST_MARK"
+MARK = "GOVERNOR_TEST_MARK"
 _KEEPER = "ansible_collections.jetstream.governor.plugins.plugin_utils.keeper"
 _RECORDER = Path(__file__).with_name("recorder.py")
 _COLLECTIONS = Path(__file__).parents[5]
@@ -88,7 +88,7 @@ class Playbook:
         self._words += ["-f", str(options.get("forks", 10)), *options.get("words", [])]
         self._environment = {
             **os.environ,
-            _MARK: self.mark,
+            MARK: self.mark,
             "ANSIBLE_COLLECTIONS_PATH": str(_COLLECTIONS),
             "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
             "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"),
@@ -146,11 +146,11 @@ class Playbook:
 
     def workers(self) -> list[int]:
         """The ids of its workers that have begun to work in processes of their own."""
-        parents = {pid: _parent(pid) for pid in _marked(self.mark)}
+        parents = {pid: _parent(pid) for pid in marked(self.mark)}
         return [pid for pid, parent in parents.items() if parent == self.process.pid and pid in parents.values()]
 
     def _pids(self) -> list[int]:
-        return [*_marked(self.mark), *self.keepers()]
+        return [*marked(self.mark), *self.keepers()]
 
     @property
     def output(self) -> str:
@@ -185,9 +185,9 @@ def running(
         playbook.close()
 
 
-def _marked(mark: str) -> list[int]:
+def marked(mark: str) -> list[int]:
     """Processes inherit the environment; a zombie has none."""
-    wanted = f"{_MARK}={mark}".encode()
+    wanted = f"{MARK}={mark}".encode()
     return [pid for pid, variables in _everybody("environ") if wanted in variables.split(b"\0")]
 
 

@@ -15,7 +15,7 @@ from ansible.release import __version__
 from ansible_collections.jetstream.governor.plugins.action import governor_slot
 from ansible_collections.jetstream.governor.plugins.action.governor_slot import ActionModule
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.plugin_utils.play import run_id
+from ansible_collections.jetstream.governor.plugins.plugin_utils.play import process_of_run, run_id
 
 TASK_VARS = {"inventory_hostname": "web01", "ansible_play_hosts_all": ["web01", "web02"], "ansible_forks": 5}
 PLAY = {"run_id": run_id({}), "host": "web01", "strategy": "linear", "batch": 2, "forks": 5, "throttle": 0}
@@ -55,7 +55,12 @@ class Ran(NamedTuple):
 
 
 def run(
-    args: dict[str, Any], task_vars: dict[str, Any], answer: dict[str, Any], created: Optional[str] = None, **task: Any
+    args: dict[str, Any],
+    task_vars: dict[str, Any],
+    answer: dict[str, Any],
+    created: Optional[str] = None,
+    connection: str = "ssh",
+    **task: Any,
 ) -> Ran:
     """Run the action with a module that returns this answer, and a keeper that sees a governor of that age."""
     fake_task = {
@@ -68,10 +73,10 @@ def run(
         "get_play": lambda: SimpleNamespace(strategy="linear", serial=[]),
         **task,
     }
-    connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+    its_connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"), transport=connection)
     task_of_it: Any = SimpleNamespace(**fake_task)
     nothing: Any = None
-    action = ActionModule(task_of_it, connection, nothing, nothing, nothing, nothing)
+    action = ActionModule(task_of_it, its_connection, nothing, nothing, nothing, nothing)
     adoptions: list[FakeAdoption] = []
 
     def adopts(*words: Any) -> FakeAdoption:
@@ -88,9 +93,9 @@ def run(
     return Ran(result, module, words, adoptions)
 
 
-def sent(args: dict[str, Any], task_vars: Optional[dict[str, Any]] = None, **task: Any) -> dict[str, Any]:
+def sent(args: dict[str, Any], task_vars: Optional[dict[str, Any]] = None, **more: Any) -> dict[str, Any]:
     """Return the arguments that the module gets."""
-    return cast("dict[str, Any]", run(args, {**TASK_VARS, **(task_vars or {})}, ANSWER, **task).words["module_args"])
+    return cast("dict[str, Any]", run(args, {**TASK_VARS, **(task_vars or {})}, ANSWER, **more).words["module_args"])
 
 
 def test_the_module_of_the_same_name_is_run() -> None:
@@ -150,6 +155,21 @@ def test_the_play_is_told_as_it_is() -> None:
 
 def test_a_play_cannot_be_made_up_by_the_task() -> None:
     assert sent({"governor": "g", "play": {"strategy": "host_pinned", "host": "h9"}})["play"] == PLAY
+
+
+def test_a_module_beside_ansible_playbook_knows_its_process() -> None:
+    """So that it waits no longer than that lives."""
+    assert sent({"governor": "g"}, connection="local")["play"] == {**PLAY, "process": process_of_run()}
+
+
+@pytest.mark.parametrize("state", ["released", "evicted"])
+def test_what_acquires_nothing_does_not(state: str) -> None:
+    assert "process" not in sent({"governor": "g", "state": state, "seq": 7}, connection="local")["play"]
+
+
+@in_the_background
+def test_a_job_in_the_background_does_not() -> None:
+    assert "process" not in sent({"governor": "g"}, connection="local", async_val=60)["play"]
 
 
 def test_the_task_itself_is_not_changed() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -170,3 +171,36 @@ def test_without_nats_py(monkeypatch: pytest.MonkeyPatch, connections: list[Sett
     )
     assert list(result) == ["msg"]
     assert connections == []
+
+
+@pytest.mark.usefixtures("connections")
+def test_the_work_is_not_done_for_a_process_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_LOOK_EVERY", 0.01)
+    begun: list[bool] = []
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        async def work(_js: JetStream) -> dict[str, Any]:
+            begun.append(True)
+            await asyncio.sleep(0.1)
+            process.kill()
+            process.wait()
+            await asyncio.wait_for(asyncio.Event().wait(), 20)
+            pytest.fail("nobody has noticed")
+
+        with pytest.raises(Ended) as caught:
+            runner.run(cast(AnsibleModule, FakeModule()), work, process.pid)
+    assert begun
+    assert "Interrupted" in caught.value.result["msg"]
+
+
+@pytest.mark.usefixtures("connections")
+def test_the_work_is_done_for_a_process_that_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_LOOK_EVERY", 0.01)
+
+    async def work(_js: JetStream) -> dict[str, Any]:
+        await asyncio.sleep(0.1)
+        return {"changed": True}
+
+    with pytest.raises(Ended) as caught:
+        runner.run(cast(AnsibleModule, FakeModule()), work, os.getpid())
+    assert caught.value.result == {"changed": True}

@@ -28,6 +28,7 @@ class Run(NamedTuple):
 
     module: basic.AnsibleModule
     work: Work
+    process: Optional[int] = None
 
 
 def give(monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.
     folder.mkdir()
     monkeypatch.setattr(keeper_link, "_folder_name", lambda: str(folder))
     with subprocess.Popen(["sleep", "60"]) as process:
-        monkeypatch.setattr(keeper_link, "_run", lambda: process.pid)
+        monkeypatch.setattr(keeper_link, "process_of_run", lambda: process.pid)
         yield process
         process.kill()
         process.wait()
