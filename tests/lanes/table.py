@@ -29,7 +29,8 @@ OF_MODULES = ("connection", "governor_info", "governor_slot", "governor_stream")
 """Those of what runs on targets and hardly meets the controller: the lines between go without them too."""
 OF_THE_CONTROLLER = ("governed_matrix",)
 """Those of what runs on the controller alone and takes long: of the lines between, which are alike there, 2.20 runs
-them. Both run action_governed, which leans most on what is inside ansible-core."""
+them. All run action_governed, which leans most on what is inside ansible-core."""
+BETWEEN = (*AT_THE_ENDS, *OF_MODULES, *OF_THE_CONTROLLER)
 SOAK_SEEDS = ("17", "4")
 """Three replicas; one replica in a cluster."""
 TESTS = "tests"
@@ -100,14 +101,9 @@ def lanes() -> list[Lane]:
         soak_lane(python),
         interop_lane(python),
         ansible_lane("2.16", ["3.10"], OLD_SERVER, weight=700, without=NEWEST_ALONE, interrupted=True),
-        ansible_lane(
-            "2.19",
-            ["3.11"],
-            "newest",
-            weight=150,
-            sanity="of core",
-            without=(*AT_THE_ENDS, *OF_MODULES, *OF_THE_CONTROLLER),
-        ),
+        ansible_lane("2.17", ["3.10"], "newest", weight=90, without=BETWEEN),
+        ansible_lane("2.18", ["3.12"], "newest", weight=90, without=BETWEEN),
+        ansible_lane("2.19", ["3.11"], "newest", weight=150, sanity="of core", without=BETWEEN),
         ansible_lane("2.20", ["3.12"], "newest", weight=220, without=(*AT_THE_ENDS, *OF_MODULES)),
         ansible_lane(
             "2.21",
