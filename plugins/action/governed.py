@@ -27,9 +27,9 @@ from ..module_utils.settings import Settings, resolve
 from ..plugin_utils.hold import Hold, HoldRequest
 from ..plugin_utils.interruption import Interruptions
 from ..plugin_utils.kept import Attempt
-from ..plugin_utils.libraries import preload, require_here
 from ..plugin_utils.local_work import end_local_work
 from ..plugin_utils.play import environment_here, run_and_host
+from ..plugin_utils.preload import preload, require_here
 from ..plugin_utils.steps import SKIP, line_of, run_steps
 from ..plugin_utils.summary import Result, has_failed
 from ..plugin_utils.wrapped import Wrapped

@@ -19,7 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.libraries impor
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.query import Query
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils.libraries import require_here
+from ansible_collections.jetstream.governor.plugins.plugin_utils.preload import require_here
 
 SEED = "SU" + "A" * 56
 HERE = f"{sys.executable} on {node()}"
