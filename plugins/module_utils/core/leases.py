@@ -83,7 +83,7 @@ class Leases:
         """
         headers = {"Nats-Expected-Stream": LEASES_STREAM}
         what = f"Could not renew a lease of governor '{governor}'"
-        subject, sign = lease_subject(governor, token), uuid.uuid4().bytes
+        subject, sign = lease_subject(governor, token), uuid.uuid4().hex.encode()
         domain = (await self._stream()).domain
         try:
             ack = await self.js.publish(subject, sign, headers, what=what)
