@@ -130,17 +130,18 @@ async def run_lane(lane: Lane, tally: Tally) -> None:
 
 
 async def run(lanes: Sequence[Lane]) -> Tally:
-    """Run those that can run: the longest first, and the lonely ones at the end."""
+    """Run those that can run: the longest first, one that waits beside two others, and the lonely ones at the end."""
     LOGS.mkdir(parents=True, exist_ok=True)
     tally = Tally(skipped=[f"the whole lane {lane.name}: {lane.skip}" for lane in lanes if lane.skip])
     ready = sorted((lane for lane in lanes if not lane.skip), key=lambda lane: -lane.weight)
-    waiting = [lane for lane in ready if not lane.alone]
+    busy = [lane for lane in ready if not lane.alone and not lane.waits]
+    waiting = [lane for lane in ready if not lane.alone and lane.waits]
 
-    async def worker() -> None:
-        while waiting:
-            await run_lane(waiting.pop(0), tally)
+    async def worker(*queues: list[Lane]) -> None:
+        while lanes := next(filter(None, queues), None):
+            await run_lane(lanes.pop(0), tally)
 
-    await asyncio.gather(*[worker() for number in range(AT_ONCE)])
+    await asyncio.gather(*[worker(busy, waiting) for number in range(AT_ONCE)], worker(waiting))
     for lane in ready:
         if lane.alone:
             await run_lane(lane, tally)

@@ -42,6 +42,8 @@ class Lane:
     steps: Sequence[Step] = ()
     weight: float = 60
     """About how many seconds it takes: the longest start first."""
+    waits: bool = False
+    """It spends most of its time waiting, so that it can run beside as many others as there are cores."""
     alone: bool = False
     """Runs after the others and beside none of them."""
     skip: str = ""

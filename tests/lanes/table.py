@@ -57,7 +57,7 @@ def core_lane(python: Path) -> Lane:
         pytest(f"pytest-{OLD_SERVER}", "tests-oldest", "tests/core", 600, OLD_SERVER),
     ]
     about = f"the core against real servers, the newest, and {OLD_SERVER} with the oldest nats-py"
-    return Lane("core", about, steps, weight=260)
+    return Lane("core", about, steps, weight=360, waits=True)
 
 
 def faults_lane(python: Path) -> Lane:
@@ -70,7 +70,7 @@ def faults_lane(python: Path) -> Lane:
             for version in OLDER_SERVERS.values()
         ),
     ]
-    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=150)
+    return Lane("faults", "the core while servers fail, and are upgraded", steps, weight=400, waits=True)
 
 
 def soak_lane(python: Path) -> Lane:
@@ -78,7 +78,7 @@ def soak_lane(python: Path) -> Lane:
     program = [in_venv(TESTS, "python"), "-m", "ansible_collections.jetstream.governor.tests.soak", *options]
     env = {**path_with(TESTS), "PYTHONPATH": str(TREE), "NATS_SERVER": str(server_binary("newest"))}
     steps = [make_venv(TESTS, python, TEST), install_server("newest"), Step("soak", program, 600, env=env)]
-    return Lane("soak", "random faults from two fixed seeds, a minute each", steps, weight=130)
+    return Lane("soak", "random faults from two fixed seeds, a minute each", steps, weight=130, waits=True)
 
 
 def interop_lane(python: Path) -> Lane:
