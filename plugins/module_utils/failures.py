@@ -50,8 +50,11 @@ def _reason(settings: Settings, error: BaseException) -> str:
         reason = "the host name is unknown. Correct servers (or NATS_URL)."
     elif isinstance(error, ConnectionRefusedError):
         reason = "the connection was refused. Start nats-server there, or set servers (or NATS_URL) to where it is."
+    elif settings.tls_cert and isinstance(error, ConnectionResetError):
+        # In TLS 1.3 the server may find out after the client's handshake, and the alert may get lost.
+        reason = "TLS failed: the server cut the connection. Check tls_cert and tls_key."
     elif settings.tls_first and not settings.tls_cert:
-        # In TLS 1.3 the server may find out after the client's handshake, and just end the connection.
+        # Likewise; or it just ends the connection.
         reason = f"{text}. Does the server ask for a client's certificate (tls_cert and tls_key)?"
     return reason
 

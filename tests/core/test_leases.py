@@ -150,7 +150,7 @@ async def acquired_after(server: NatsServer, name: str, wait: float, user: str =
     began = time.monotonic()
     async with connected(url(server, user)) as nc:
         try:
-            slot = await Governor(name, nc).start("alive", timeout=wait)
+            slot = await Governor(name, nc, interval=1).start("alive", timeout=wait)
         except WaitTimeout:
             return None
         await slot.finish()

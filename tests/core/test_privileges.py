@@ -126,7 +126,8 @@ class Trial:
         dead = await Governor(self.governor, self.root).start("r", timeout=0)
         assert dead.renewal is not None
         dead.renewal.cancel()
-        slot = await Governor(self.governor, self.nc).start("w", timeout=LEASE + required(LEASE, LEASE) + 10)
+        waiting = Governor(self.governor, self.nc, interval=1)
+        slot = await waiting.start("w", timeout=LEASE + required(LEASE, LEASE) + 10)
         assert await slot.finish()
 
     async def lists_all(self) -> None:

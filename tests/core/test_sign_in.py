@@ -171,8 +171,8 @@ async def test_an_inbox_prefix(at: Gates) -> None:
 MISTYPED = "The password is wrong, and must not be shown"
 
 
-def refusals(at: Gates) -> dict[str, tuple[dict[str, Any], str]]:
-    """Options, and the sentence after the address."""
+def refusals(at: Gates) -> dict[str, tuple[Any, ...]]:
+    """Options, and the sentences that may come after the address."""
     wrong_jwt, wrong_seed = at.operator.user("nobody")
     stranger, its_key = at.stranger
     tls = {"tls_ca": at.ca}
@@ -211,6 +211,8 @@ def refusals(at: Gates) -> dict[str, tuple[dict[str, Any], str]]:
         "a stranger's certificate": (
             {"servers": at.url("mutual"), **tls, "tls_cert": stranger, "tls_key": its_key},
             "TLS failed: the server refused it (tlsv1 alert unknown ca). Check tls_cert and tls_key.",
+            # The alert may get lost with the connection.
+            "TLS failed: the server cut the connection. Check tls_cert and tls_key.",
         ),
         "an authority that is not trusted": (
             {"servers": at.url("tls", "tls")},
@@ -248,10 +250,10 @@ REFUSALS = [
 @within(20)
 async def test_who_is_not_let_in_reads_why(at: Gates, case: str) -> None:
     assert list(refusals(at)) == REFUSALS
-    options, sentence = refusals(at)[case]
+    options, *sentences = refusals(at)[case]
     with pytest.raises(CannotConnect) as caught:
         await who_am_i(options, {})
-    assert str(caught.value) == f"Could not connect to NATS at {options['servers']}: {sentence}"
+    assert str(caught.value).partition(f"Could not connect to NATS at {options['servers']}: ")[2] in sentences
 
 
 @within(20)

@@ -16,6 +16,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect, connected
+from ansible_collections.jetstream.governor.plugins.module_utils.failures import why_not
 from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -171,3 +172,12 @@ def test_files_that_are_no_certificates(tmp_path: Path, options: dict[str, str])
     paths = {option: str(tmp_path / name) for option, name in options.items()}
     sentence = asyncio.run(why(f"nats://127.0.0.1:{unused_port()}", **paths))
     assert sentence.startswith("tls_ca, tls_cert and tls_key must be PEM files of a certificate and its key: [")
+
+
+def test_a_certificate_that_is_refused_when_the_alert_gets_lost() -> None:
+    """In TLS 1.3 the server may cut the connection before its alert arrives."""
+    settings = Settings(servers=("tls://h:4222",), tls_ca="ca", tls_cert="cert", tls_key="key")
+    assert why_not(settings, [ConnectionResetError(104, "Connection reset by peer")]) == (
+        "Could not connect to NATS at tls://h:4222: TLS failed: the server cut the connection. "
+        "Check tls_cert and tls_key."
+    )
