@@ -57,7 +57,7 @@ def core_lane(python: Path) -> Lane:
         pytest(f"pytest-{OLD_SERVER}", "tests-oldest", "tests/core", 600, OLD_SERVER),
     ]
     about = f"the core against real servers, the newest, and {OLD_SERVER} with the oldest nats-py"
-    return Lane("core", about, steps, weight=360, waits=True)
+    return Lane("core", about, steps, weight=360)
 
 
 def faults_lane(python: Path) -> Lane:
