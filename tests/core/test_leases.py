@@ -120,6 +120,20 @@ async def gives_signs(nc: Client, slot: Slot) -> bool:
 
 
 @within(20)
+async def test_many_who_come_at_once_ask_for_the_lease_once(leasing: NatsServer, name: str) -> None:
+    async with connected(url(leasing)) as nc, connected(url(leasing)) as listening:
+        await Manager.create(name, nc, limit=50)
+        asked = await listening.subscribe(f"$JS.API.STREAM.INFO.{LEASES_STREAM}")
+        await listening.flush()
+        async with connected(url(leasing)) as many:
+            slots = await asyncio.gather(*(Governor(name, many).start(f"web{number}") for number in range(50)))
+            assert {slot.lease for slot in slots} == {LEASE}
+            await asyncio.gather(*(slot.finish() for slot in slots))
+        await listening.flush()
+        assert asked.pending_msgs == 1
+
+
+@within(20)
 async def test_no_lease_where_none_is_wanted(leasing: NatsServer, name: str) -> None:
     async with connected(url(leasing)) as nc:
         manager = await Manager.create(name, nc, limit=2)

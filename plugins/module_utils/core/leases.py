@@ -108,12 +108,17 @@ class Leases:
         return base64.b64decode(answer["message"].get("data", ""))
 
     async def _stream(self) -> _Stream:
-        """Read what does not change as a rule, once over each connection."""
-        known = _streams.setdefault(self.js.nc, {})
-        if self.js.domain not in known:
-            info = await self._ask("STREAM.INFO", _READING)
-            known[self.js.domain] = _Stream(_length(info), info.get("domain"))
-        return known[self.js.domain]
+        """Read what does not change as a rule, once over each connection, also where thousands come at once."""
+        known, domain = _streams.setdefault(self.js.nc, {}), self.js.domain
+        reading = known.get(domain)
+        if reading is None or (reading.done() and (reading.cancelled() or reading.exception())):
+            reading = known[domain] = asyncio.ensure_future(self._read())
+        # Whoever is cancelled does not end it for the others.
+        return await asyncio.shield(reading)
+
+    async def _read(self) -> _Stream:
+        info = await self._ask("STREAM.INFO", _READING)
+        return _Stream(_length(info), info.get("domain"))
 
     async def look(self, governor: str) -> SignsOfLife:
         """Return who is alive, in the words of a server in touch with a majority of the replicas.
@@ -204,7 +209,7 @@ class Leases:
 
 
 _renewed: WeakSet[Client] = WeakSet()
-_streams: WeakKeyDictionary[Client, dict[str | None, _Stream]] = WeakKeyDictionary()
+_streams: WeakKeyDictionary[Client, dict[str | None, asyncio.Future[_Stream]]] = WeakKeyDictionary()
 
 
 def _no_leases(js: JetStream) -> NoLeases:
