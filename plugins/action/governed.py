@@ -17,23 +17,23 @@ from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.campaign_options import campaign_options, parse_campaign
-from ..module_utils.connection_options import CONNECTION_OPTIONS
+from ..module_utils._campaign_options import campaign_options, parse_campaign
+from ..module_utils._connection_options import CONNECTION_OPTIONS
+from ..module_utils._governors import MAY_COME_LATER
+from ..module_utils._secrecy import redact
+from ..module_utils._settings import Settings, resolve
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, UnknownGovernor, WaitTimeout
-from ..module_utils.governors import MAY_COME_LATER
-from ..module_utils.secrecy import redact
-from ..module_utils.settings import Settings, resolve
-from ..plugin_utils.hold import Hold, HoldRequest
-from ..plugin_utils.interruption import Interruptions
-from ..plugin_utils.kept import Attempt
-from ..plugin_utils.local_work import end_local_work
-from ..plugin_utils.play import environment_here, run_and_host
-from ..plugin_utils.preload import preload, require_here
-from ..plugin_utils.steps import SKIP, line_of, run_steps
-from ..plugin_utils.summary import Result, has_failed
-from ..plugin_utils.wrapped import Wrapped
-from ..plugin_utils.written import check_options, check_together
+from ..plugin_utils._hold import Hold, HoldRequest
+from ..plugin_utils._interruption import Interruptions
+from ..plugin_utils._kept import Attempt
+from ..plugin_utils._local_work import end_local_work
+from ..plugin_utils._play import environment_here, run_and_host
+from ..plugin_utils._preload import preload, require_here
+from ..plugin_utils._steps import SKIP, line_of, run_steps
+from ..plugin_utils._summary import Result, has_failed
+from ..plugin_utils._wrapped import Wrapped
+from ..plugin_utils._written import check_options, check_together
 
 GOVERNED_OPTIONS: dict[str, dict[str, Any]] = {
     **campaign_options(wait_timeout="forever"),

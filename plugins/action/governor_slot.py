@@ -11,8 +11,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.core.names import Owner
-from ..plugin_utils.adoption import Adoption
-from ..plugin_utils.play import environment_here, play_facts, process_of_run, run_and_host
+from ..plugin_utils._adoption import Adoption
+from ..plugin_utils._play import environment_here, play_facts, process_of_run, run_and_host
 
 
 class ActionModule(ActionBase):

@@ -41,7 +41,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ..plugin_utils.ledger import Event, Ledger
+from ..plugin_utils._ledger import Event, Ledger
 
 
 class CallbackModule(CallbackBase):

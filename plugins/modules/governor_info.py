@@ -230,12 +230,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.connection_options import CONNECTION_OPTIONS
+from ..module_utils._connection_options import CONNECTION_OPTIONS
+from ..module_utils._governors import info
+from ..module_utils._query import Query
+from ..module_utils._runner import run
 from ..module_utils.core.errors import InvalidValue
 from ..module_utils.core.jetstream import JetStream
-from ..module_utils.governors import info
-from ..module_utils.query import Query
-from ..module_utils.runner import run
 
 
 def main() -> None:

@@ -265,10 +265,10 @@ from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.campaign_options import campaign_options
-from ..module_utils.connection_options import CONNECTION_OPTIONS
-from ..module_utils.runner import run
-from ..module_utils.slots import acquire, carry_out, evict, release
+from ..module_utils._campaign_options import campaign_options
+from ..module_utils._connection_options import CONNECTION_OPTIONS
+from ..module_utils._runner import run
+from ..module_utils._slots import acquire, carry_out, evict, release
 
 
 def main() -> None:

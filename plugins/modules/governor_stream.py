@@ -250,9 +250,9 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.connection_options import CONNECTION_OPTIONS
-from ..module_utils.governors import absent, present, reset
-from ..module_utils.runner import run
+from ..module_utils._connection_options import CONNECTION_OPTIONS
+from ..module_utils._governors import absent, present, reset
+from ..module_utils._runner import run
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from nats.aio.client import RawCredentials
 
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import ENVIRONMENT, Settings, resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT, Settings, resolve
 from ansible_collections.jetstream.governor.tests.awx.injection import inject
 from ansible_collections.jetstream.governor.tests.awx.jobs import CREDENTIAL_TYPE, Job, closing
 from ansible_collections.jetstream.governor.tests.awx.rules import complaints

@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from ansible_collections.jetstream.governor.plugins.module_utils._governors import info
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import jetstream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.governors import info
 from ansible_collections.jetstream.governor.tests.benchmarks.choria import Reference
 from ansible_collections.jetstream.governor.tests.benchmarks.stage import Stage, one_node
 from ansible_collections.jetstream.governor.tests.benchmarks.table import NOTHING, Goal, Table

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import connected
-from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
-from ansible_collections.jetstream.governor.plugins.module_utils.contexts import FIELDS
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import connected
+from ansible_collections.jetstream.governor.plugins.module_utils._connection_options import CONNECTION_OPTIONS
+from ansible_collections.jetstream.governor.plugins.module_utils._contexts import FIELDS
+from ansible_collections.jetstream.governor.plugins.module_utils._logins import credentials
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import ENVIRONMENT, Settings, resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import queue_stream_name
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import CONSUMER
-from ansible_collections.jetstream.governor.plugins.module_utils.logins import credentials
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT, Settings, resolve
 from ansible_collections.jetstream.governor.tests.readme.fences import Block, blocks
 from ansible_collections.jetstream.governor.tests.support.client import until, within
 from ansible_collections.jetstream.governor.tests.support.keys import Authority, Operator

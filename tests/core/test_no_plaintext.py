@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect, connected
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import CannotConnect, connected
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import resolve
 from ansible_collections.jetstream.governor.tests.support.client import until, within
 from ansible_collections.jetstream.governor.tests.support.gates import PASSWORD, TOKEN, Gates, gates, who_am_i
 

@@ -19,13 +19,13 @@ from typing import Any, Callable
 import pytest
 from nats.aio.client import Client
 
+from ansible_collections.jetstream.governor.plugins.module_utils._governors import info
 from ansible_collections.jetstream.governor.plugins.module_utils.core.absences import required
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import alive_subject
-from ansible_collections.jetstream.governor.plugins.module_utils.governors import info
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until
 from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer

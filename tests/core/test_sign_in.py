@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect, connected
-from ansible_collections.jetstream.governor.plugins.module_utils.contexts import FIELDS
-from ansible_collections.jetstream.governor.plugins.module_utils.logins import credentials
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT, resolve
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import CannotConnect, connected
+from ansible_collections.jetstream.governor.plugins.module_utils._contexts import FIELDS
+from ansible_collections.jetstream.governor.plugins.module_utils._logins import credentials
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import ENVIRONMENT, resolve
 from ansible_collections.jetstream.governor.tests.support.client import within
 from ansible_collections.jetstream.governor.tests.support.gates import PASSWORD, TOKEN, Gates, gates, who_am_i
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._slots import SlotRequest, acquire
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.module_utils.slots import SlotRequest, acquire
 from ansible_collections.jetstream.governor.tests.faults.crowd import another_leads, create, lead_both, nobody_is_in
 from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
 from ansible_collections.jetstream.governor.tests.support.routes import cluster_with_gates

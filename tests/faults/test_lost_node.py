@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import connected
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import connected
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import resolve
 from ansible_collections.jetstream.governor.tests.support.client import within
 from ansible_collections.jetstream.governor.tests.support.keys import Authority
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, cluster

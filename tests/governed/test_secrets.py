@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
-from ansible_collections.jetstream.governor.plugins.module_utils.logins import credentials
+from ansible_collections.jetstream.governor.plugins.module_utils._connection_options import CONNECTION_OPTIONS
+from ansible_collections.jetstream.governor.plugins.module_utils._logins import credentials
 from ansible_collections.jetstream.governor.tests.support.gates import PASSWORD, TOKEN, Gates, gates
 from ansible_collections.jetstream.governor.tests.support.playbook import running, venvs
 

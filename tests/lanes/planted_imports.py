@@ -21,14 +21,14 @@ CORE, GLUE, FACES = "The core imports nothing of Ansible", "Glue imports the cor
 PLANTS = (
     ("module_utils/core/names.py", "import ansible", CORE),
     ("module_utils/core/slot.py", "def late(): from ansible.module_utils.basic import AnsibleModule", CORE),
-    ("module_utils/core/names.py", "from ..connection_options import CONNECTION_OPTIONS", GLUE),
-    ("module_utils/core/slot.py", f"from {GOVERNOR}.module_utils import results", GLUE),
+    ("module_utils/core/names.py", "from .._connection_options import CONNECTION_OPTIONS", GLUE),
+    ("module_utils/core/slot.py", f"from {GOVERNOR}.module_utils import _results", GLUE),
     ("module_utils/core/errors.py", "from .stack import Stack", "Each file of the core"),
-    ("module_utils/results.py", "from ..plugin_utils.play import named", FACES),
-    ("module_utils/runner.py", f"import {GOVERNOR}.modules.governor_info", FACES),
-    ("plugin_utils/play.py", "from ..action import governed", FACES),
-    ("modules/governor_info.py", f"from {GOVERNOR}.plugin_utils import ledger", "Modules run on targets"),
-    ("plugin_utils/local_work.py", "from . import interruption", "Nothing is imported in a circle"),
+    ("module_utils/_results.py", "from ..plugin_utils._play import named", FACES),
+    ("module_utils/_runner.py", f"import {GOVERNOR}.modules.governor_info", FACES),
+    ("plugin_utils/_play.py", "from ..action import governed", FACES),
+    ("modules/governor_info.py", f"from {GOVERNOR}.plugin_utils import _ledger", "Modules run on targets"),
+    ("plugin_utils/_local_work.py", "from . import _interruption", "Nothing is imported in a circle"),
 )
 """A file, a line to add to it, and how the contract begins that must tell of it."""
 

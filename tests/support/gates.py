@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import connected
-from ansible_collections.jetstream.governor.plugins.module_utils.logins import credentials
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import resolve
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import connected
+from ansible_collections.jetstream.governor.plugins.module_utils._logins import credentials
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import resolve
 from ansible_collections.jetstream.governor.tests.support.keys import Authority, Key, Operator
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
 

@@ -24,7 +24,7 @@ from typing import Any
 from ansible_collections.jetstream.governor.tests.support.history import Interval
 
 MARK = "GOVERNOR_TEST_MARK"
-_KEEPER = "ansible_collections.jetstream.governor.plugins.plugin_utils.keeper"
+_KEEPER = "ansible_collections.jetstream.governor.plugins.plugin_utils._keeper"
 _RECORDER = Path(__file__).with_name("recorder.py")
 _COLLECTIONS = Path(__file__).parents[5]
 

@@ -20,9 +20,9 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     UnknownGovernor,
     WaitTimeout,
 )
-from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interruptions, SlotLost
-from ansible_collections.jetstream.governor.plugins.plugin_utils.play import environment_here
+from ansible_collections.jetstream.governor.plugins.plugin_utils._hold import Hold
+from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import Interruptions, SlotLost
+from ansible_collections.jetstream.governor.plugins.plugin_utils._play import environment_here
 
 
 class HoldWithoutServer:

@@ -15,7 +15,7 @@ from ansible.release import __version__
 from ansible_collections.jetstream.governor.plugins.action import governor_slot
 from ansible_collections.jetstream.governor.plugins.action.governor_slot import ActionModule
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.plugin_utils.play import process_of_run, run_id
+from ansible_collections.jetstream.governor.plugins.plugin_utils._play import process_of_run, run_id
 
 TASK_VARS = {"inventory_hostname": "web01", "ansible_play_hosts_all": ["web01", "web02"], "ansible_forks": 5}
 PLAY = {"run_id": run_id({}), "host": "web01", "strategy": "linear", "batch": 2, "forks": 5, "throttle": 0}

@@ -20,16 +20,16 @@ import yaml
 from ansible_collections.jetstream.governor.plugins.action import governed as governed_action
 from ansible_collections.jetstream.governor.plugins.action import governor_slot as slot_action
 from ansible_collections.jetstream.governor.plugins.doc_fragments import attributes, campaign, connection
-from ansible_collections.jetstream.governor.plugins.module_utils import slots
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import parse_campaign
-from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
-from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.results import (
+from ansible_collections.jetstream.governor.plugins.module_utils import _slots as slots
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import parse_campaign
+from ansible_collections.jetstream.governor.plugins.module_utils._connection_options import CONNECTION_OPTIONS
+from ansible_collections.jetstream.governor.plugins.module_utils._results import (
     entry_result,
     governed_result,
     governor_result,
 )
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import ENVIRONMENT
+from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
 
 PLUGINS = "ansible_collections.jetstream.governor.plugins"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import (
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import (
     CampaignRequest,
     parse_campaign,
 )

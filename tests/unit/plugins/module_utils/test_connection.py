@@ -15,9 +15,9 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect, connected
-from ansible_collections.jetstream.governor.plugins.module_utils.failures import why_not
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import CannotConnect, connected
+from ansible_collections.jetstream.governor.plugins.module_utils._failures import why_not
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

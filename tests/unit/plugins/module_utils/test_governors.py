@@ -12,7 +12,7 @@ from typing import Any, Optional, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils import governors
+from ansible_collections.jetstream.governor.plugins.module_utils import _governors as governors
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Condition
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
     GovernorError,

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from nats.aio.client import Client
 
-from ansible_collections.jetstream.governor.plugins.module_utils.greeting import Unfit, check_greetings
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
+from ansible_collections.jetstream.governor.plugins.module_utils._greeting import Unfit, check_greetings
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 
 PLAIN, TLS, MUTUAL = Settings(), Settings(tls_ca="ca"), Settings(tls_cert="cert", tls_key="key")
 FIRST = Settings(tls_first=True)

@@ -9,7 +9,7 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.guard import (
+from ansible_collections.jetstream.governor.plugins.module_utils._guard import (
     REFUSED,
     WAYS_OUT,
     Deadlock,

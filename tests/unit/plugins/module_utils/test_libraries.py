@@ -12,14 +12,14 @@ from platform import node
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.libraries import (
+from ansible_collections.jetstream.governor.plugins.module_utils._libraries import (
     MissingLibrary,
     require,
     require_to_connect,
 )
-from ansible_collections.jetstream.governor.plugins.module_utils.query import Query
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils.preload import require_here
+from ansible_collections.jetstream.governor.plugins.module_utils._query import Query
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
+from ansible_collections.jetstream.governor.plugins.plugin_utils._preload import require_here
 
 SEED = "SU" + "A" * 56
 HERE = f"{sys.executable} on {node()}"

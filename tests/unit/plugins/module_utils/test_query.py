@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._query import Query
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.query import Query
 
 FOUND: dict[str, Any] = {
     "governors": [{"name": "a", "active": 2, "limit": 2}, {"name": "b", "active": 0, "limit": 5}],

@@ -12,13 +12,13 @@ from typing import Any, Callable, NamedTuple, Optional, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils import slots
+from ansible_collections.jetstream.governor.plugins.module_utils import _slots as slots
+from ansible_collections.jetstream.governor.plugins.module_utils._slots import carry_out, evict, release
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NotOwner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.slots import carry_out, evict, release
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
 
 

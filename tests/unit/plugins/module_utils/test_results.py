@@ -9,12 +9,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
-from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired
-from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
-from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.results import (
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._results import (
     ended_result,
     entry_result,
     governed_result,
@@ -22,6 +18,10 @@ from ansible_collections.jetstream.governor.plugins.module_utils.results import 
     predicted_governor,
     slot_result,
 )
+from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Desired
+from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
+from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
+from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state, an_entry
 
 GOVERNOR = {

@@ -17,10 +17,10 @@ from typing import Any, NoReturn, cast
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.jetstream.governor.plugins.module_utils import runner
+from ansible_collections.jetstream.governor.plugins.module_utils import _runner as runner
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
 
 
 class Ended(Exception):

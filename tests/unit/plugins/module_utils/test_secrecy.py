@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.secrecy import (
+from ansible_collections.jetstream.governor.plugins.module_utils._secrecy import (
     hide,
     redact,
     secrets_given,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._servers import DEFAULT_SERVER
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.servers import DEFAULT_SERVER
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import resolve
 
 
 def save(path: Path, **fields: Any) -> Path:

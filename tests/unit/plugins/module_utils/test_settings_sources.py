@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection_options import CONNECTION_OPTIONS
+from ansible_collections.jetstream.governor.plugins.module_utils._connection_options import CONNECTION_OPTIONS
+from ansible_collections.jetstream.governor.plugins.module_utils._servers import DEFAULT_SERVER
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import ENVIRONMENT, resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.servers import DEFAULT_SERVER
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import ENVIRONMENT, resolve
 from ansible_collections.jetstream.governor.tests.support.seeds import seed_of
 
 FIELDS = {

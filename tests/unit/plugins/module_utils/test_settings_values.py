@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings, resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings, resolve
 from ansible_collections.jetstream.governor.tests.support.seeds import SEED
 
 

@@ -12,8 +12,18 @@ from typing import Any, Callable, Optional, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils import governors, slots
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils import _governors as governors
+from ansible_collections.jetstream.governor.plugins.module_utils import _slots as slots
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._guard import REFUSED, WAYS_OUT, Play
+from ansible_collections.jetstream.governor.plugins.module_utils._slots import (
+    SlotRequest,
+    WouldDeadlock,
+    acquire,
+    carry_out,
+    evict,
+    release,
+)
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
@@ -24,15 +34,6 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
-from ansible_collections.jetstream.governor.plugins.module_utils.guard import REFUSED, WAYS_OUT, Play
-from ansible_collections.jetstream.governor.plugins.module_utils.slots import (
-    SlotRequest,
-    WouldDeadlock,
-    acquire,
-    carry_out,
-    evict,
-    release,
-)
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, FakeNats, a_state, an_entry
 
 UNREACHABLE = JetStream(nc=cast("Any", None))

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, Optional
 import pytest
 from ansible.module_utils import basic
 
-from ansible_collections.jetstream.governor.plugins.module_utils import governors, slots
+from ansible_collections.jetstream.governor.plugins.module_utils import _governors as governors
+from ansible_collections.jetstream.governor.plugins.module_utils import _slots as slots
+from ansible_collections.jetstream.governor.plugins.module_utils._runner import Work
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
-from ansible_collections.jetstream.governor.plugins.module_utils.runner import Work
 from ansible_collections.jetstream.governor.plugins.modules import governor_info, governor_slot, governor_stream
 
 ALL = [governor_info, governor_slot, governor_stream]

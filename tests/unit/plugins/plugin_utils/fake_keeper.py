@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_link import NoKeeper
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words import Held
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_link import NoKeeper
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_words import Held
 
 
 class FakeKeeper:

@@ -10,10 +10,10 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.plugin_utils import adoption as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.adoption import Adoption
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_link import NoKeeper
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words import Address, Held
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _adoption as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils._adoption import Adoption
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_link import NoKeeper
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_words import Address, Held
 
 ARGS = {"governor": "g", "servers": "nats://a:4222", "user": "", "wait_timeout": "1m", "play": {}}
 OWNER = Owner("run", "web01", "web01")

@@ -13,21 +13,21 @@ from typing import Any, Callable, Optional, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import CannotConnect
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import (
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _hold as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils._hold import (
     Hold,
     HoldRequest,
     NeverExpires,
     Orphaned,
 )
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
+from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import Interrupted, Interruptions
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
 from ansible_collections.jetstream.governor.tests.unit.plugins.plugin_utils.fake_keeper import FakeKeeper
 

@@ -14,8 +14,8 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils import interruption
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import (
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _interruption as interruption
+from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import (
     Interrupted,
     Interruptions,
     SlotLost,

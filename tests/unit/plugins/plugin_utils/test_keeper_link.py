@@ -20,11 +20,11 @@ from typing import Callable
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils import keeper_link
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_link import KeeperLink, NoKeeper
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words import Address
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _keeper_link as keeper_link
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_link import KeeperLink, NoKeeper
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_words import Address
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks through /proc for the keeper")
 
@@ -47,7 +47,7 @@ def keepers(run: int) -> list[int]:
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(f"plugin_utils.keeper\0{run}\0".encode()):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(f"plugin_utils._keeper\0{run}\0".encode()):
                 found.append(int(pid))
     return found
 

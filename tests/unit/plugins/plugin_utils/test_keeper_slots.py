@@ -14,14 +14,14 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.module_utils.connection import CannotConnect
+from ansible_collections.jetstream.governor.plugins.module_utils._connection import CannotConnect
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.entry import Entry
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils import keeper_slots as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_slots import Slots
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words import Address, Held
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _keeper_slots as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_slots import Slots
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_words import Address, Held
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, a_state
 
 ADDRESS = Address(Settings(), "g")

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper import GREETING
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words import (
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper import GREETING
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_words import (
     Address,
     Held,
     address_of,

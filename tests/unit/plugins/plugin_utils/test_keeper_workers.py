@@ -14,10 +14,10 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils import keeper_workers
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words import (
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _keeper_workers as keeper_workers
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_words import (
     Address,
     Held,
     address_words,
@@ -25,7 +25,7 @@ from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_words im
     line,
     word,
 )
-from ansible_collections.jetstream.governor.plugins.plugin_utils.keeper_workers import Worker, death
+from ansible_collections.jetstream.governor.plugins.plugin_utils._keeper_workers import Worker, death
 
 ADDRESS = Address(Settings(), "g")
 OWNER = Owner("run", "web01", "web01")

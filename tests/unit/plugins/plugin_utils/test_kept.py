@@ -12,14 +12,14 @@ from typing import Any, Optional, cast
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.action import governed
-from ansible_collections.jetstream.governor.plugins.module_utils.campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
+from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
-from ansible_collections.jetstream.governor.plugins.module_utils.settings import Settings
-from ansible_collections.jetstream.governor.plugins.plugin_utils import hold as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils import kept
-from ansible_collections.jetstream.governor.plugins.plugin_utils.hold import Hold, HoldRequest
-from ansible_collections.jetstream.governor.plugins.plugin_utils.interruption import Interrupted, Interruptions
-from ansible_collections.jetstream.governor.plugins.plugin_utils.kept import Attempt
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _hold as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _kept as kept
+from ansible_collections.jetstream.governor.plugins.plugin_utils._hold import Hold, HoldRequest
+from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import Interrupted, Interruptions
+from ansible_collections.jetstream.governor.plugins.plugin_utils._kept import Attempt
 from ansible_collections.jetstream.governor.tests.unit.plugins.plugin_utils.fake_keeper import FakeKeeper
 
 SETTINGS = Settings(servers=("nats://h",))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Optional
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils.ledger import GOVERNED, JOBS, SLOT, Event, Ledger
+from ansible_collections.jetstream.governor.plugins.plugin_utils._ledger import GOVERNED, JOBS, SLOT, Event, Ledger
 
 RUN = "ctl-1"
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils import local_work
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _local_work as local_work
 
 
 def test_a_process_that_ends_while_it_is_looked_at_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ from typing import Any, Optional
 
 import pytest
 
+from ansible_collections.jetstream.governor.plugins.module_utils._guard import Play
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
-from ansible_collections.jetstream.governor.plugins.module_utils.guard import Play
-from ansible_collections.jetstream.governor.plugins.plugin_utils import play
-from ansible_collections.jetstream.governor.plugins.plugin_utils.play import play_facts, run_and_host, run_id
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _play as play
+from ansible_collections.jetstream.governor.plugins.plugin_utils._play import play_facts, run_and_host, run_id
 
 ELSEWHERE = """
 import importlib.util, sys

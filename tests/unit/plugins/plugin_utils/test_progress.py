@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NoVerdict
 from ansible_collections.jetstream.governor.plugins.module_utils.core.situation import Situation
-from ansible_collections.jetstream.governor.plugins.plugin_utils.progress import Progress
+from ansible_collections.jetstream.governor.plugins.plugin_utils._progress import Progress
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
 
 OLDEST = [an_entry(1, "db01", 130)]

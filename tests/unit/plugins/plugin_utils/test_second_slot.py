@@ -21,7 +21,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
-from ansible_collections.jetstream.governor.plugins.plugin_utils.second_slot import HeldAlready, refuse_second
+from ansible_collections.jetstream.governor.plugins.plugin_utils._second_slot import HeldAlready, refuse_second
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeStack,
     FakeTime,

@@ -11,9 +11,9 @@ from typing import Any, Callable, cast
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleActionSkip, AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils import steps as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.steps import run_steps
-from ansible_collections.jetstream.governor.plugins.plugin_utils.summary import Result
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _steps as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils._steps import run_steps
+from ansible_collections.jetstream.governor.plugins.plugin_utils._summary import Result
 
 Does = Callable[..., Result]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils import summary as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.steps import line_of
-from ansible_collections.jetstream.governor.plugins.plugin_utils.summary import Result, summary
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _summary as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils._steps import line_of
+from ansible_collections.jetstream.governor.plugins.plugin_utils._summary import Result, summary
 
 ADDED = {"per_host": False, "aggregate": True}
 

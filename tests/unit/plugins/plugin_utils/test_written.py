@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.jetstream.governor.plugins.plugin_utils import written as module
-from ansible_collections.jetstream.governor.plugins.plugin_utils.written import (
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _written as module
+from ansible_collections.jetstream.governor.plugins.plugin_utils._written import (
     check_action,
     check_options,
     check_together,

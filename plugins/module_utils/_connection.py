@@ -15,13 +15,13 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ._failures import why_not
+from ._greeting import Unfit, check_greetings
+from ._logins import credentials, jwt_and_seed
+from ._nodes import recall_nodes, remember_nodes
+from ._settings import Settings
 from .core.errors import NotSent
 from .core.jetstream import JetStream
-from .failures import why_not
-from .greeting import Unfit, check_greetings
-from .logins import credentials, jwt_and_seed
-from .nodes import recall_nodes, remember_nodes
-from .settings import Settings
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

@@ -19,9 +19,9 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import combine_vars
 from ansible.vars.clean import clean_facts, namespace_facts
 
-from .summary import Result, facts_of, has_failed, state_of, summary
-from .wrapped import Wrapped
-from .written import ACTIONS_SET_VARIABLES
+from ._summary import Result, facts_of, has_failed, state_of, summary
+from ._wrapped import Wrapped
+from ._written import ACTIONS_SET_VARIABLES
 
 # The layer of facts, in ansible-core's order of precedence.
 _FACTS: Any = actions.VariableLayer.CACHEABLE_FACT if ACTIONS_SET_VARIABLES else 0

@@ -10,9 +10,9 @@ import asyncio
 import socket
 import ssl
 
-from .greeting import Unfit
-from .secrecy import redact
-from .settings import Settings
+from ._greeting import Unfit
+from ._secrecy import redact
+from ._settings import Settings
 
 _CERTIFICATE_WANTED = "the server asks for a client's certificate. Give tls_cert and tls_key."
 

@@ -19,12 +19,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ..module_utils.core.names import Owner
-from .keeper_words import Address, Word, address_of, held_of, line, word
-from .local_work import end_work_of
+from ._keeper_words import Address, Word, address_of, held_of, line, word
+from ._local_work import end_work_of
 
 if TYPE_CHECKING:
-    from .keeper_slots import Slots
-    from .keeper_words import Held
+    from ._keeper_slots import Slots
+    from ._keeper_words import Held
 
 # Seconds between two looks for a process, where the system does not tell when one ends.
 _LOOK_EVERY = 0.25
@@ -222,6 +222,6 @@ async def _accept(listening: socket.socket, comes: Callable[[socket.socket], Non
 
 
 def _load() -> Slots:
-    from .keeper_slots import Slots
+    from ._keeper_slots import Slots
 
     return Slots()

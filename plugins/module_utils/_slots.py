@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable
 
-from .campaign_options import CampaignRequest, parse_campaign
+from ._campaign_options import CampaignRequest, parse_campaign
+from ._governors import load_or_predict
+from ._guard import REFUSED, WAYS_OUT, Play, deadlock
+from ._results import NO_WAIT, Result, ended_result, owner_result, slot_result, wait_result
 from .core.campaign import Governor
 from .core.entry import Entry
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
@@ -20,9 +23,6 @@ from .core.names import whose
 from .core.slot import Slot
 from .core.stack import only_if
 from .core.state import State
-from .governors import load_or_predict
-from .guard import REFUSED, WAYS_OUT, Play, deadlock
-from .results import NO_WAIT, Result, ended_result, owner_result, slot_result, wait_result
 
 # How many holders a warning names, those who have held their slots for longest.
 _TOLD = 5

@@ -18,13 +18,13 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ..module_utils.connection_options import CONNECTION_OPTIONS
+from ..module_utils._connection_options import CONNECTION_OPTIONS
+from ..module_utils._settings import Settings, resolve
 from ..module_utils.core.errors import GovernorError, InvalidValue
 from ..module_utils.core.names import Owner
 from ..module_utils.core.timing import Timing
-from ..module_utils.settings import Settings, resolve
-from .keeper_link import KeeperLink, NoKeeper
-from .keeper_words import Address, Held
+from ._keeper_link import KeeperLink, NoKeeper
+from ._keeper_words import Address, Held
 
 # Seconds to wait for the keeper to tell of the governor, in which it may have to start first.
 _TOLD_WITHIN = 5.0

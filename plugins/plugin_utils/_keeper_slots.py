@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from ..module_utils.connection import connected
+from ..module_utils._connection import connected
+from ..module_utils._secrecy import redact
+from ..module_utils._settings import Settings
 from ..module_utils.core.entry import Entry
 from ..module_utils.core.errors import GovernorError, NotOwner, UnknownGovernor
 from ..module_utils.core.jetstream import FINISH_PATIENCE, JetStream
@@ -23,9 +25,7 @@ from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack, only_if
 from ..module_utils.core.state import State
 from ..module_utils.core.timing import Answer, Timing
-from ..module_utils.secrecy import redact
-from ..module_utils.settings import Settings
-from .keeper_words import Address, Held
+from ._keeper_words import Address, Held
 
 # Seconds between two looks at a governor.
 _LOOK_EVERY = 10.0

@@ -25,13 +25,13 @@ from pathlib import Path
 from ansible import constants
 
 from ..module_utils.core.names import Owner
-from .keeper_words import LOCK, SOCKET, Address, Held, Word, address_words, held_words, line, word
-from .play import process_of_run
+from ._keeper_words import LOCK, SOCKET, Address, Held, Word, address_words, held_words, line, word
+from ._play import process_of_run
 
 # Seconds to wait for those who start the keeper, and for its greeting.
 _GREETS_WITHIN = 5.0
 
-_MODULE = f"{__package__}.keeper"
+_MODULE = f"{__package__}._keeper"
 
 # What the keeper needs of the environment. Where to find NATS, and the secrets for it, it is told.
 _ENVIRONMENT = ("HOME", "LANG", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR")
@@ -116,7 +116,7 @@ class KeeperLink:
             self._say("done", gives_back=gives_back)
         self._socket.close()
         if self._starting is not None:
-            # It leaves the keeper behind as soon as it runs: see ``main`` in keeper.py.
+            # It leaves the keeper behind as soon as it runs: see ``main`` in _keeper.py.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._starting.wait(_GREETS_WITHIN)
 
@@ -163,7 +163,9 @@ class KeeperLink:
                 self._buffer += received
             text, _newline, self._buffer = self._buffer.partition(b"\n")
             return word(text)
-        except (OSError, ValueError) as exc:
+        except OSError as exc:
+            raise NoKeeper(f"it has ended: {exc}") from exc
+        except ValueError as exc:
             raise NoKeeper(f"it cannot be understood: {exc}") from exc
 
     def _say(self, say: str, **more: object) -> None:

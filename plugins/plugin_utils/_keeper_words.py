@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..module_utils._settings import Settings
 from ..module_utils.core.names import Owner
-from ..module_utils.settings import Settings
 
 # The socket, and the lock for those who start the keeper, in Ansible's local temporary folder of the run.
 SOCKET, LOCK = "keeper", "keeper.lock"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Callable
 
+from ._results import Result, entry_result, governor_result, predicted_governor
 from .core.config import Change, Desired, GovernorConfig
 from .core.durations import parse_duration
 from .core.entry import Entry
@@ -22,7 +23,6 @@ from .core.listing import list_governors, load_governors
 from .core.manager import Manager
 from .core.names import campaign_subject
 from .core.stack import Stack
-from .results import Result, entry_result, governor_result, predicted_governor
 
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]

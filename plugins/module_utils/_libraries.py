@@ -14,8 +14,8 @@ import sys
 from importlib import import_module, metadata
 from platform import node
 
+from ._settings import Settings
 from .core.errors import GovernorError
-from .settings import Settings
 
 # The oldest nats-py that can do all that is used here. Older ones take each nats-server for the first of its minor
 # version, and 2.10.0 would be unsafe.

@@ -40,7 +40,7 @@ def main() -> None:
 
     import asyncio
 
-    from .keeper_workers import keep
+    from ._keeper_workers import keep
 
     asyncio.new_event_loop().run_until_complete(keep(int(sys.argv[1]), listening, first))
     # Threads may wait for an answer about the name of a host for longer than anybody wants to.

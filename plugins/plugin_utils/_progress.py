@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..module_utils._secrecy import redact
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError
 from ..module_utils.core.situation import Situation
-from ..module_utils.secrecy import redact
 
 
 class Progress:

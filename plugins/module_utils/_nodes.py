@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .settings import Settings
+from ._settings import Settings
 
 if TYPE_CHECKING:
     from nats.aio.client import Client, Srv

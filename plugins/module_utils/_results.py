@@ -16,7 +16,7 @@ from .core.names import stream_name
 from .core.state import State
 
 if TYPE_CHECKING:
-    from .campaign_options import CampaignRequest
+    from ._campaign_options import CampaignRequest
     from .core.slot import Slot
 
 Result = dict[str, Any]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from importlib import import_module
 
-from ..module_utils.libraries import require_to_connect
-from ..module_utils.settings import Settings
+from ..module_utils._libraries import require_to_connect
+from ..module_utils._settings import Settings
 
 # What is imported only where a connection is made, where a host's name is looked up, and where a holder has to wait.
 _NEEDED = ("nats.aio.client", "encodings.idna", "..module_utils.core.waiter")

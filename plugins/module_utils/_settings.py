@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from dataclasses import field as a_field
 from typing import Any
 
-from .contexts import context_path, is_path, read_context, selected_context
+from ._contexts import context_path, is_path, read_context, selected_context
+from ._logins import NEEDS, WAYS, choose_login
+from ._references import path_of, unreadable
+from ._secrecy import hide, secrets_given
+from ._servers import DEFAULT_SERVER, parse_servers
 from .core.durations import parse_duration
 from .core.errors import InvalidValue
-from .logins import NEEDS, WAYS, choose_login
-from .references import path_of, unreadable
-from .secrecy import hide, secrets_given
-from .servers import DEFAULT_SERVER, parse_servers
 
 DEFAULT_TIMEOUT = "5s"
 

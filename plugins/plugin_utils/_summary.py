@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.utils.vars import merge_hash
 
-from .written import ACTIONS_SET_VARIABLES, plain_name
+from ._written import ACTIONS_SET_VARIABLES, plain_name
 
 Result = dict[str, Any]
 

@@ -16,12 +16,12 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .connection import connected
+from ._connection import connected
+from ._libraries import ELSEWHERE, require_to_connect
+from ._secrecy import redact, secrets_given
+from ._settings import Settings, resolve
 from .core.errors import GovernorError
 from .core.jetstream import JetStream
-from .libraries import ELSEWHERE, require_to_connect
-from .secrecy import redact, secrets_given
-from .settings import Settings, resolve
 
 # Seconds between two looks for a process.
 _LOOK_EVERY = 1.0

@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ._references import content_of, path_of, read, text_of
+from ._secrecy import shown
+from ._servers import login_of
 from .core.errors import InvalidValue
-from .references import content_of, path_of, read, text_of
-from .secrecy import shown
-from .servers import login_of
 
 # The options of which each is a way to log in of its own.
 WAYS = ("user", "token", "creds", "nkey_seed", "user_jwt")

@@ -16,8 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.campaign_options import CampaignRequest
-from ..module_utils.connection import connected
+from ..module_utils._campaign_options import CampaignRequest
+from ..module_utils._connection import connected
+from ..module_utils._governors import load
+from ..module_utils._results import governed_result
+from ..module_utils._settings import Settings
 from ..module_utils.core.campaign import Governor
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError, NoVerdict, UnknownGovernor
@@ -27,15 +30,12 @@ from ..module_utils.core.slot import Slot
 from ..module_utils.core.stack import Stack
 from ..module_utils.core.state import State
 from ..module_utils.core.timing import Timing
-from ..module_utils.governors import load
-from ..module_utils.results import governed_result
-from ..module_utils.settings import Settings
-from .interruption import Interruptions
-from .keeper_link import KeeperLink, NoKeeper
-from .keeper_words import Address, Held
-from .kept import Attempt
-from .progress import Progress
-from .second_slot import refuse_second
+from ._interruption import Interruptions
+from ._keeper_link import KeeperLink, NoKeeper
+from ._keeper_words import Address, Held
+from ._kept import Attempt
+from ._progress import Progress
+from ._second_slot import refuse_second
 
 # Seconds between two looks whether ansible-playbook is still there, and whether the process was told to end.
 _LOOK_EVERY = 0.5

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Optional
 
-from .local_work import end_local_work
+from ._local_work import end_local_work
 
 _TO_END = (signal.SIGINT, signal.SIGTERM)
 _TO_STOP = signal.SIGUSR1

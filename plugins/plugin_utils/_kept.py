@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..module_utils._settings import Settings
 from ..module_utils.core.slot import Slot
-from ..module_utils.settings import Settings
 
 
 @dataclass(frozen=True)

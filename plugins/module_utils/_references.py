@@ -12,8 +12,8 @@ import os
 import re
 from collections.abc import Mapping
 
+from ._secrecy import shown
 from .core.errors import InvalidValue
-from .secrecy import shown
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|(data):", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")

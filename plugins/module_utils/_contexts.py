@@ -11,9 +11,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ._references import expand
+from ._secrecy import NOT_SHOWN, is_name
 from .core.errors import InvalidValue
-from .references import expand
-from .secrecy import NOT_SHOWN, is_name
 
 # The option that each field of a context file stands for.
 FIELDS = {

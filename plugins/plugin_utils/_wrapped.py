@@ -17,7 +17,7 @@ from ansible.parsing.mod_args import ModuleArgsParser
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 
-from .written import GOVERNED, check_action, check_words, plain_name
+from ._written import GOVERNED, check_action, check_words, plain_name
 
 _WITH_COMMAND = {"command", "script", "shell"}
 

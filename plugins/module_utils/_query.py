@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ._libraries import ELSEWHERE, require
 from .core.errors import InvalidValue
-from .libraries import ELSEWHERE, require
 
 
 class Query:
