@@ -10,10 +10,6 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  governor:
-    description: The name of the governor.
-    type: str
-    required: true
   holder:
     description: Who holds the slot, for people to read. C(inventory_hostname) by default, where a slot is acquired.
     type: str

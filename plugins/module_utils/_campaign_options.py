@@ -4,7 +4,7 @@
 
 """The options that ``governor_slot`` and ``governed`` share: how to campaign for a slot, and the request that makes.
 
-The two differ in how long they wait by default, and in their other options.
+The two differ in how long they wait by default, in how many governors they take, and in their other options.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ _SHORTEST_INTERVAL = 0.01
 def campaign_options(wait_timeout: str) -> dict[str, dict[str, Any]]:
     """Return the argument spec of the options, in which ``wait_timeout`` is the default of that option."""
     return {
-        "governor": {"type": "str", "required": True},
         "holder": {"type": "str"},
         "run_id": {"type": "str"},
         "wait_timeout": {"type": "str", "default": wait_timeout},

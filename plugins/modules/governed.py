@@ -9,11 +9,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: governed
-short_description: Run a task while holding a slot of a governor
+short_description: Run a task while holding a slot of a governor, or of several
 version_added: 0.1.0
 description:
   - Waits for a slot, runs another task in its own place, and releases the slot. However many hosts, runs and
     controllers do so, no more than the governor's limit work at once.
+  - Of several governors it waits for a slot of each, and holds all of them while it works. They are acquired in one
+    order, which is the same for everybody, the governor with the smaller limit first, then by name. So no two hosts
+    wait for each other. See O(governor).
   - It is one task, so it cannot deadlock, whatever the strategy, the number of forks and C(serial). Where its run holds
     a slot of the governor for its host already, acquired with M(jetstream.governor.governor_slot), it fails at once,
     since it could wait for itself. It does not fail so where O(run_id) is given, or with O(release=never).
@@ -31,7 +34,8 @@ description:
     tells. Any other slot is ended by C(max_age) where nobody releases it.
   - What runs under the slot finds the name of the governor and the sequence of the slot in its environment, in
     E(GOVERNOR_NAME) and E(GOVERNOR_SEQ). The sequence serves as a fencing token; see
-    RV(jetstream.governor.governor_slot#module:slot.seq). Check mode sets neither.
+    RV(jetstream.governor.governor_slot#module:slot.seq). Of several slots, each of the two variables is a list
+    separated by blanks, in the order of O(governor). Check mode sets neither.
 author:
   - The jetstream.governor team (@jetstream)
 extends_documentation_fragment:
@@ -57,6 +61,22 @@ attributes:
     support: N/A
     details: It depends on the task inside.
 options:
+  governor:
+    description:
+      - The name of the governor, or a list of governors, in each of which the task needs a slot. Each of a list is a
+        name, or a mapping with a C(name), and with a C(release) that takes the place of O(release) for its slot.
+      - All governors must exist; this is checked before the first slot is acquired. No governor may be named twice.
+      - In which order they are named makes no difference to the wait. Slots are acquired in the order of the limits as
+        they are then, the smaller one first, and by name where they are equal. A slot of the narrow governor that is
+        held while the wide one is waited for keeps only those from working who could not work anyway.
+      - When a slot cannot be had, those that were acquired before are given back, and the error tells of them.
+      - When a limit is changed during the wait so that the order is another one, the task finds out within seconds. It
+        gives back what it holds too early, keeps its place in the queue in which it waits, and acquires the rest anew.
+      - A governed task may be inside another one. Then the governor of the one outside must come first in this order;
+        otherwise the task is refused before it waits. Where the order is changed after that, the wait inside ends with
+        an error after a minute, since slots outside cannot be given back while work goes on under them.
+    type: raw
+    required: true
   task:
     description:
       - The task to run under the slot, in Ansible's own syntax. It can be of any module or action, also in free form.
@@ -83,8 +103,8 @@ options:
     elements: dict
   wait_timeout:
     description:
-      - How long to wait for a slot, like V(20m). V(forever) waits without an end, as Ansible's own C(throttle) does,
-        and V(0) tries once.
+      - How long to wait for a slot, or for those of all governors together, like V(20m). V(forever) waits without an
+        end, as Ansible's own C(throttle) does, and V(0) tries once.
       - The C(timeout) of the task includes the wait.
     type: str
     default: forever
@@ -95,7 +115,8 @@ options:
     default: fail
   release:
     description:
-      - When to release the slot. V(always) releases it when the work has ended.
+      - When to release the slot, of each O(governor) that has no C(release) of its own. V(always) releases it when the
+        work has ended.
       - V(on_success) lets a host that failed keep its slot until somebody evicts it or C(max_age) ends it, so that a
         bad change stops the roll-out by itself. A retry of the task (C(until)) works under the slot that was kept, and
         releases it when it succeeds. Further items of a C(loop) work under it as well, and do not release it.
@@ -153,15 +174,42 @@ EXAMPLES = r"""
     release: on_success
     task:
       ansible.builtin.command: /bin/true
+
+- name: Restart, five databases at a time, and one in each rack
+  jetstream.governor.governed:
+    governor:
+      - db-restarts
+      - "rack-{{ rack | default('r1') }}"
+    task:
+      ansible.builtin.command: /bin/true
+
+- name: Restart, three at a time, and ten an hour at most
+  jetstream.governor.governed:
+    governor:
+      - name: db-three
+      - name: db-per-hour
+        release: never
+    task:
+      ansible.builtin.command: /bin/true
 """
 
 RETURN = r"""
+slots:
+  description:
+    - The slots, one for each O(governor), in that order. RV(slot) tells what is known of each.
+  returned: always, except for a task that is refused for how it is written, and one that its C(timeout) has ended
+  type: list
+  elements: dict
+  sample:
+    - {governor: db-restarts, holder: db01, seq: 1795510800000042, waited: 12.345, held: 4.567, released: true}
+    - {governor: rack-r1, holder: db01, seq: 1795510800000007, waited: 0.012, held: 16.923, released: true}
 slot:
   description:
     - The slot, always with the same keys. What is not known or does not apply is null. What the task inside has
       returned stands beside the slot.
-    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known.
-  returned: always, except for a task that is refused for how it is written, and one that its C(timeout) has ended
+    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known. So
+      it is with each of RV(slots) that was given back because another one could not be had.
+  returned: as RV(slots), where there is exactly one
   type: dict
   contains:
     governor:

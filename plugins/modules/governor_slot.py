@@ -47,6 +47,14 @@ attributes:
   idempotent:
     support: full
 options:
+  governor:
+    description:
+      - The name of the governor. Slots of several governors are best acquired together, with
+        M(jetstream.governor.governed) or the role C(jetstream.governor.under_slot). Where tasks of this module acquire
+        them one after the other, all must do that in one order, the governor with the smaller limit first, then by
+        name; otherwise two hosts can wait for each other for ever.
+    type: str
+    required: true
   state:
     description:
       - V(acquired) acquires a slot, unless this owner has one already under this O(holder).
@@ -275,6 +283,7 @@ def main() -> None:
     """Acquire, release or evict slots, as the task asks for."""
     module = AnsibleModule(
         argument_spec={
+            "governor": {"type": "str", "required": True},
             **campaign_options(wait_timeout="5m"),
             "state": {"type": "str", "choices": ["acquired", "released", "evicted"], "default": "acquired"},
             "seq": {"type": "int"},

@@ -78,7 +78,7 @@ class Ledger:
         """Enter what a result tells of slots."""
         if event.action in JOBS:
             self._collect(event)
-        elif "results" in event.result and "slot" not in event.result:
+        elif "results" in event.result and "slots" not in event.result:
             # It is the result of a whole loop, and its items were recorded one by one.
             return
         elif event.action == GOVERNED:
@@ -105,12 +105,13 @@ class Ledger:
                 self._acquired(Event(SLOT, begun.host, begun.task, begun.args, event.result))
 
     def _governed(self, event: Event) -> None:
-        slot = event.result.get("slot")
-        if not isinstance(slot, Mapping):
-            slot = {}
         for inner in event.result.get("results") or []:
-            if isinstance(inner, Mapping) and isinstance(inner.get("slot"), Mapping):
+            if isinstance(inner, Mapping) and "slots" in inner:
                 self._governed(Event(GOVERNED, event.host, event.task, {}, inner))
+        for slot in event.result.get("slots") or []:
+            self._governed_slot(event, slot)
+
+    def _governed_slot(self, event: Event, slot: Mapping[str, Any]) -> None:
         if slot.get("seq") is not None:
             governor, seq = str(slot["governor"]), int(slot["seq"])
             kept, lost = slot.get("released") is False, slot.get("lost")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..module_utils._secrecy import redact
 from ..module_utils.core.durations import format_duration
@@ -17,10 +17,13 @@ from ..module_utils.core.situation import Situation
 class Progress:
     """The lines about one holder's wait."""
 
-    def __init__(self, governor: str, holder: str, show: Callable[[str], None]) -> None:
-        """Make it; ``show`` is called with each line."""
+    def __init__(
+        self, governor: str, holder: str, show: Callable[[str], None], in_hand: Callable[[], Sequence[str]]
+    ) -> None:
+        """Make it; ``show`` is called with each line. ``in_hand`` names the governors of slots that are held."""
         self._who = f"{holder} waits for {governor}"
         self._show = show
+        self._in_hand = in_hand
 
     def tell(self, waited: float, seen: Situation | GovernorError) -> None:
         """Show a line: the ``on_wait`` of a ``Governor``.
@@ -35,4 +38,6 @@ class Progress:
         told += [f"oldest {each.shown} {format_duration(each.age(state.now))}" for each in seen.oldest]
         if seen.waiting is not None:
             told.append(f"about position {seen.position} of {seen.waiting} in the queue")
+        if held := self._in_hand():
+            told.append(f"holds {', '.join(held)} meanwhile")
         self._show(", ".join(told))

@@ -17,6 +17,7 @@ from ansible.parsing.mod_args import ModuleArgsParser
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 
+from ._governor_option import names_in
 from ._written import GOVERNED, check_action, check_words, plain_name
 
 _WITH_COMMAND = {"command", "script", "shell"}
@@ -62,7 +63,7 @@ class Wrapped:
             return set()
         inner = [self.args.get("task"), *(self.args.get("tasks") or [])]
         below = [_governors_below(written, collections) for written in inner if isinstance(written, Mapping)]
-        return {str(self.args.get("governor"))}.union(*below)
+        return names_in(self.args.get("governor")).union(*below)
 
     def full_name(self, outer: ActionBase) -> str:
         """Return the action's name with its collection; the name as written, where there is no such action."""

@@ -11,6 +11,7 @@ GovernorError
 ├── NotAGovernor
 ├── SubjectTaken
 ├── WaitTimeout
+├── WrongOrder
 ├── GovernorFull
 ├── EntryGone
 ├── NoQueue
@@ -65,6 +66,10 @@ class SubjectTaken(GovernorError):
 
 class WaitTimeout(GovernorError):
     """The time given is over without a slot: none became free, or no server could be asked. No entry is left behind."""
+
+
+class WrongOrder(GovernorError):
+    """Slots of several governors would be acquired in another order than everybody else acquires them in."""
 
 
 class GovernorFull(GovernorError):

@@ -5,42 +5,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from ansible.errors import AnsibleActionFail, AnsibleActionSkip
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.jetstream.governor.plugins.action import governed
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    GovernorError,
     NoVerdict,
     UnknownGovernor,
     WaitTimeout,
 )
-from ansible_collections.jetstream.governor.plugins.plugin_utils._hold import Hold
-from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import Interruptions, SlotLost
+from ansible_collections.jetstream.governor.plugins.plugin_utils._holds import Holds
+from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import Interruptions
 from ansible_collections.jetstream.governor.plugins.plugin_utils._play import environment_here
-
-
-class HoldWithoutServer:
-    def release(self, _interruptions: Interruptions) -> bool:
-        raise NoVerdict("Could not connect to nats://u:secret@h:4222.")
-
-    def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "seq": 3, "lease": None}
-
-
-def test_a_slot_that_could_not_be_released(monkeypatch: pytest.MonkeyPatch) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(governed.display, "warning", warnings.append)
-    options = {"release": "always", "on_lost": "fail"}
-    under = governed.WorkUnderSlot(cast(Hold, HoldWithoutServer()), options, Interruptions())
-    result = under.run(lambda: {"rc": 0})
-    assert result == {"rc": 0, "slot": {"governor": "g", "seq": 3, "lease": None, "released": False}}
-    assert warnings == ["The slot could not be released; max_age ends it. Could not connect to nats://***@h:4222."]
 
 
 def an_action(**task: Any) -> governed.ActionModule:
@@ -78,14 +59,21 @@ def test_what_is_refused_is_a_result_and_no_exception(
     assert (result.pop("msg").startswith(says), result) == (True, {"failed": True, "changed": False})
 
 
-class HoldThatRaises:
-    request = SimpleNamespace(stops_when_lost=False)
+class HoldsThatRaise:
+    """The slots of two governors, of which ``b`` cannot be had."""
 
     def __init__(self, exc: Exception) -> None:
         self._exc = exc
 
-    def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "seq": None, "attempts": None}
+    def facts(self) -> list[dict[str, Any]]:
+        return [{"governor": name, "seq": None, "attempts": None} for name in "ab"]
+
+    def facts_with(self, exc: GovernorError) -> list[dict[str, Any]]:
+        a, b = self.facts()
+        return [a, {**b, **exc.facts}]
+
+    def lost(self) -> None:
+        return None
 
     def acquire(self, _interruptions: Interruptions) -> None:
         raise self._exc
@@ -99,127 +87,40 @@ def never(_environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("on_timeout", "ends"), [("fail", {"failed": True}), ("skip", {"skipped": True})])
-def test_what_is_known_of_a_slot_that_never_came_is_under_slot(on_timeout: str, ends: dict[str, Any]) -> None:
-    hold = cast(Hold, HoldThatRaises(WaitTimeout("Timed out.", attempts=3, holders=[])))
-    result = an_action()._governed(hold, never, {"on_timeout": on_timeout})
+def test_what_is_known_of_slots_that_never_came_is_under_slots(on_timeout: str, ends: dict[str, Any]) -> None:
+    holds = cast(Holds, HoldsThatRaise(WaitTimeout("Timed out.", attempts=3, holders=[])))
+    result = an_action()._governed(holds, never, {"on_timeout": on_timeout, "on_lost": "warn"})
     assert result == {
         **ends,
         "changed": False,
         "msg": "Timed out.",
-        "slot": {"governor": "g", "seq": None, "attempts": 3, "holders": []},
+        "slots": [
+            {"governor": "a", "seq": None, "attempts": None},
+            {"governor": "b", "seq": None, "attempts": 3, "holders": []},
+        ],
     }
 
 
 def test_in_check_mode_a_governor_may_be_still_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(governed.display, "warning", warnings.append)
-    hold = cast(Hold, HoldThatRaises(UnknownGovernor("There is no governor 'g'.")))
-    result = an_action()._predicted(hold, lambda environment: {"changed": not environment})
-    assert result == {"changed": True, "slot": hold.facts()}
+    holds = HoldsThatRaise(OSError())
+    monkeypatch.setattr(holds, "look", lambda: [UnknownGovernor("There is no governor 'a'.")])
+    result = an_action()._predicted(cast(Holds, holds), lambda environment: {"changed": not environment})
+    assert result == {"changed": True, "slots": holds.facts()}
     assert warnings == [
-        "There is no governor 'g'. In check mode this is no failure: an earlier task may be the one that creates it."
+        "There is no governor 'a'. In check mode this is no failure: an earlier task may be the one that creates it."
     ]
 
 
 def test_in_check_mode_what_makes_a_real_run_fail_does_so_too() -> None:
-    hold = cast(Hold, HoldThatRaises(NoVerdict("Could not connect.")))
-    result = an_action()._predicted(hold, never)
-    assert result == {"failed": True, "changed": False, "msg": "Could not connect.", "slot": hold.facts()}
+    holds = cast(Holds, HoldsThatRaise(NoVerdict("Could not connect.")))
+    result = an_action()._predicted(holds, never)
+    assert result == {"failed": True, "changed": False, "msg": "Could not connect.", "slots": holds.facts()}
 
 
-def test_an_exception_tells_of_the_slot_as_it_is_in_the_end() -> None:
-    slot: dict[str, Any] = {"released": None}
-    with pytest.raises(AnsibleActionFail) as caught, governed._told_of(slot):
-        raise AnsibleActionFail("no", result={"rc": 7})
-    slot["released"] = True
-    assert caught.value.result["slot"] == {"released": True}
-    assert caught.value.result["rc"] == 7
-
-
-class HoldThatTells:
-    """A hold that notes how it ended."""
-
-    request = SimpleNamespace(tell_more=lambda _line: None)
-    is_kept_by_another = False
-
-    def __init__(self, lost: str | None = None) -> None:
-        self.ended = ""
-        self._lost = lost
-
-    def release(self, _interruptions: Interruptions) -> bool:
-        self.ended = "left"
-        return self._lost is None
-
-    def lost(self) -> str | None:
-        return self._lost
-
-    def keep(self) -> dict[str, Any]:
-        self.ended = "kept"
-        return {"released": False}
-
-    def facts(self) -> dict[str, Any]:
-        return {"governor": "g", "holder": "h", "seq": 3, "held": 1.0, "lease": 60.0}
-
-
-@pytest.mark.parametrize(
-    ("exc", "ended"), [(AnsibleActionSkip("not now"), "left"), (AnsibleActionFail("no"), "kept"), (OSError(), "kept")]
-)
-def test_a_task_that_calls_itself_off_has_not_failed(exc: Exception, ended: str) -> None:
-    hold = HoldThatTells()
-
-    def work() -> dict[str, Any]:
-        raise exc
-
-    with pytest.raises(type(exc)):
-        governed.WorkUnderSlot(cast(Hold, hold), {"release": "on_success"}, Interruptions()).run(work)
-    assert hold.ended == ended
-
-
-class Stopping:
-    """Interruptions in which the work is stopped: it raises what it is told to."""
-
-    stopped = True
-
-    @contextlib.contextmanager
-    def working(self, _release: object) -> Iterator[None]:
-        yield
-
-
-SENTENCE = (
-    "The slot of h in governor 'g' was lost while it worked (it was evicted): more may have worked at once than the "
-    "limit allows."
-)
-
-
-@pytest.mark.parametrize("raised", [SlotLost(), OSError("as an action makes of it"), None])
-@pytest.mark.parametrize("release", ["always", "on_success"])
-def test_work_that_was_stopped_has_failed(
-    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, release: str
-) -> None:
-    monkeypatch.setattr(governed.display, "warning", lambda _text: None)
-    monkeypatch.setattr(governed, "end_local_work", lambda: None)
-    hold = HoldThatTells(lost="it was evicted")
-
-    def work() -> dict[str, Any]:
-        if raised is not None:
-            raise raised
-        return {"rc": -15, "changed": True}
-
-    options = {"release": release, "on_lost": "stop"}
-    result = governed.WorkUnderSlot(cast(Hold, hold), options, cast(Interruptions, Stopping())).run(work)
-    assert (result["failed"], result["changed"], result["msg"]) == (True, True, SENTENCE)
-    assert (result["slot"]["lost"], result["slot"]["released"], hold.ended) == (True, False, "left")
-
-
-@pytest.mark.parametrize(("on_lost", "fails"), [("warn", False), ("fail", True), ("stop", True)])
-def test_a_slot_that_was_lost_before_anybody_could_stop_the_work(
-    monkeypatch: pytest.MonkeyPatch, on_lost: str, fails: bool
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(governed.display, "warning", warnings.append)
-    hold = cast(Hold, HoldThatTells(lost="it was evicted"))
-    result = governed.WorkUnderSlot(hold, {"release": "always", "on_lost": on_lost}, Interruptions()).run(
-        lambda: {"rc": 0}
-    )
-    assert (result.get("failed", False), result["rc"], result["slot"]["lost"]) == (fails, 0, True)
-    assert warnings == [SENTENCE]
+def test_of_several_slots_the_work_is_told_in_lists() -> None:
+    one: dict[str, Any] = {"governor": "db", "seq": 7}
+    assert governed._environment([one]) == {"GOVERNOR_NAME": "db", "GOVERNOR_SEQ": "7"}
+    two = [one, {"governor": "a,b", "seq": 9}]
+    assert governed._environment(two) == {"GOVERNOR_NAME": "db a,b", "GOVERNOR_SEQ": "7 9"}

@@ -224,7 +224,7 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
 def test_the_result_of_governed_is_documented() -> None:
     asked = parse_campaign(DEFAULTS, "r", "web01")
     in_vain = {"active", "limit", "holders"}
-    assert set(results("governed")) == {"slot", "results"}
+    assert set(results("governed")) == {"slot", "slots", "results"}
     assert set(results("governed")["slot"]["contains"]) == {*governed_result(asked, None, None), *in_vain, "msg"}
 
 

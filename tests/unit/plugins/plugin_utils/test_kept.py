@@ -11,15 +11,18 @@ from typing import Any, Optional, cast
 
 import pytest
 
-from ansible_collections.jetstream.governor.plugins.action import governed
 from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import NoVerdict
-from ansible_collections.jetstream.governor.plugins.plugin_utils import _hold as module
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _hold as one
+from ansible_collections.jetstream.governor.plugins.plugin_utils import _holds as module
 from ansible_collections.jetstream.governor.plugins.plugin_utils import _kept as kept
-from ansible_collections.jetstream.governor.plugins.plugin_utils._hold import Hold, HoldRequest
+from ansible_collections.jetstream.governor.plugins.plugin_utils._hold import HoldRequest
+from ansible_collections.jetstream.governor.plugins.plugin_utils._holds import Holds
 from ansible_collections.jetstream.governor.plugins.plugin_utils._interruption import Interrupted, Interruptions
 from ansible_collections.jetstream.governor.plugins.plugin_utils._kept import Attempt
+from ansible_collections.jetstream.governor.plugins.plugin_utils._under_slots import WorkUnderSlots
 from ansible_collections.jetstream.governor.tests.unit.plugins.plugin_utils.fake_keeper import FakeKeeper
 
 SETTINGS = Settings(servers=("nats://h",))
@@ -33,6 +36,9 @@ class Server:
         self.entered = 0
         self.answers = True
         self.keeper = FakeKeeper()
+        self.stack = self
+        self.name = "g"
+        self.js = JetStream(nc=cast(Any, None))
 
     async def start(self, holder: str, **_options: Any) -> Any:
         assert self.held is None, f"{holder} would wait for itself"
@@ -78,8 +84,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         yield None
 
     monkeypatch.setattr(module, "connected", connected)
-    monkeypatch.setattr(module, "KeeperLink", made.keeper)
-    monkeypatch.setattr(module, "Governor", lambda *_words, **_options: made)
+    monkeypatch.setattr(one, "KeeperLink", made.keeper)
+    monkeypatch.setattr(one, "Governor", lambda *_words, **_options: made)
     monkeypatch.setattr(kept, "_kept", {})
     return made
 
@@ -100,17 +106,19 @@ class NoInterruptions:
 CALM = cast(Interruptions, NoInterruptions())
 
 
-def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: str = "web01") -> Hold:
+def a_hold(item: Any = None, holder: str = "web01", task: str = "uuid", host: str = "web01") -> Holds:
     attempt = Attempt(task, host, item, "g", SETTINGS)
     campaign = CampaignRequest("g", holder, "r", False, host, wait_timeout=30, interval=None, backoff=None)
-    return Hold(HoldRequest(campaign, SETTINGS, print, print, print, attempt=attempt, ends_with_work=False))
+    request = HoldRequest(
+        campaign, SETTINGS, print, print, print, release="on_success", attempt=attempt, ends_with_work=False
+    )
+    return Holds([request])
 
 
-def attempt(hold: Hold, works: bool) -> dict[str, Any]:
+def attempt(holds: Holds, works: bool) -> dict[str, Any]:
     """Return what one attempt of a task with ``release: on_success`` tells of its slot."""
-    hold.acquire(CALM)
-    under = governed.WorkUnderSlot(hold, {"release": "on_success", "on_lost": "warn"}, CALM)
-    slot: dict[str, Any] = under.run(lambda: {"failed": not works})["slot"]
+    holds.acquire(CALM)
+    slot: dict[str, Any] = WorkUnderSlots(holds, "warn", CALM).run(lambda: {"failed": not works})["slot"]
     return slot
 
 

@@ -46,20 +46,20 @@ def held(made: Ledger) -> list[int | None]:
 
 def test_a_governed_task() -> None:
     slot = {"governor": "up", "holder": "h1", "seq": 1, "waited": 0.0, "held": 75.2, "released": True, "lost": False}
-    made = ledger(event(GOVERNED, {"rc": 0, "slot": slot}))
+    made = ledger(event(GOVERNED, {"rc": 0, "slots": [slot]}))
     assert cells(made) == [("up", "h1", "a task", "0.0s", "1m15s")]
     assert held(made) == []
 
 
 def test_a_governed_task_that_lost_its_slot_and_one_for_another_holder() -> None:
     slot = {"governor": "up", "holder": "db", "seq": 1, "waited": 0.1, "held": 2, "released": False, "lost": True}
-    made = ledger(event(GOVERNED, {"slot": {**slot, "released": True}}))
+    made = ledger(event(GOVERNED, {"slots": [{**slot, "released": True}]}))
     assert cells(made) == [("up", "h1 (db)", "a task", "0.1s", "2.0s, lost")]
 
 
 def test_a_slot_that_a_governed_task_left_on_purpose_is_not_released() -> None:
     slot = {"governor": "up", "holder": "h1", "seq": 7, "waited": 0.0, "held": 2.0, "released": False}
-    made = ledger(event(GOVERNED, {"failed": True, "slot": slot}, {"release": "on_success"}))
+    made = ledger(event(GOVERNED, {"failed": True, "slots": [slot]}, {"release": "on_success"}))
     # governor_slot finds that the host has a slot already: it is the same one.
     made.record(event(SLOT, acquired(7)))
     assert cells(made) == [("up", "h1", "a task", "0.0s", "2.0s, kept")]
@@ -68,8 +68,8 @@ def test_a_slot_that_a_governed_task_left_on_purpose_is_not_released() -> None:
 
 def test_those_who_got_no_slot() -> None:
     made = ledger(
-        event(GOVERNED, {"failed": True, "slot": {"governor": "up", "holder": "h1", "seq": None, "waited": 5.0}}),
-        event(GOVERNED, {"slot": {"governor": "up", "holder": "h1", "waited": 12.0}}),
+        event(GOVERNED, {"failed": True, "slots": [{"governor": "up", "holder": "h1", "seq": None, "waited": 5.0}]}),
+        event(GOVERNED, {"slots": [{"governor": "up", "holder": "h1", "waited": 12.0}]}),
         event(SLOT, {"acquired": False, "waited": 0.5}, {"holder": "x"}),
     )
     assert [row[3:] for row in cells(made)] == [("5.0s", "no slot"), ("12s", "no slot"), ("0.5s", "no slot")]
@@ -79,10 +79,10 @@ def test_those_who_got_no_slot() -> None:
 def test_what_did_not_get_as_far_as_waiting_is_not_shown() -> None:
     made = ledger(
         event(GOVERNED, {"skip_reason": "Conditional result was False"}, {"release": "never"}),
-        event(GOVERNED, {"failed": True, "slot": {"governor": "up", "holder": "h1", "seq": None, "waited": None}}),
+        event(GOVERNED, {"failed": True, "slots": [{"governor": "up", "holder": "h1", "seq": None, "waited": None}]}),
         event(SLOT, {"skip_reason": "Conditional result was False"}),
         event(SLOT, {"failed": True, "acquired": False, "msg": "This play would never end"}),
-        event("ansible.builtin.ping", {"slot": {"governor": "up", "seq": 1}}),
+        event("ansible.builtin.ping", {"slots": [{"governor": "up", "seq": 1}]}),
     )
     assert made.rows == []
 
@@ -123,10 +123,21 @@ def test_items_of_a_loop_are_told_one_by_one_and_the_whole_is_left_out() -> None
     assert [row[1] for row in cells(made)] == ["h1 (a)", "h1 (b)"]
 
 
+def test_several_slots_of_one_task() -> None:
+    """A row each. Where one could not be had, those that were given back before the work are left out."""
+    slot = {"governor": "wide", "holder": "h1", "seq": 1, "waited": 3.0, "held": 2.0, "released": True}
+    narrow = {**slot, "governor": "narrow", "seq": 5, "waited": 0.0, "held": 5.0, "released": False}
+    made = ledger(event(GOVERNED, {"slots": [slot, narrow]}))
+    assert [(row.governor, row.seq, row.note) for row in made.rows] == [("wide", 1, ""), ("narrow", 5, "kept")]
+    given_back = {**narrow, "seq": None, "waited": None}
+    made = ledger(event(GOVERNED, {"failed": True, "slots": [{**slot, "seq": None, "waited": 9.0}, given_back]}))
+    assert [(row.governor, row.note) for row in made.rows] == [("wide", "no slot")]
+
+
 def test_slots_inside_the_tasks_of_a_governed_one() -> None:
     inner = {"governor": "inner", "holder": "h1", "seq": 1, "waited": 0.0, "held": 1.0, "released": True}
     outer = {**inner, "governor": "outer"}
-    made = ledger(event(GOVERNED, {"slot": outer, "results": [{"slot": inner}, {"rc": 0}]}))
+    made = ledger(event(GOVERNED, {"slots": [outer], "results": [{"slots": [inner]}, {"rc": 0}]}))
     assert sorted(row.governor for row in made.rows) == ["inner", "outer"]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Union
 
 import pytest
@@ -17,9 +18,9 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state
 OLDEST = [an_entry(1, "db01", 130)]
 
 
-def told(seen: Union[Situation, GovernorError], waited: float = 20.0) -> str:
+def told(seen: Union[Situation, GovernorError], waited: float = 20.0, in_hand: Sequence[str] = ()) -> str:
     lines: list[str] = []
-    Progress("db", "web01", lines.append).tell(waited, seen)
+    Progress("db", "web01", lines.append, lambda: in_hand).tell(waited, seen)
     [line] = lines
     return line
 
@@ -35,6 +36,12 @@ def told(seen: Union[Situation, GovernorError], waited: float = 20.0) -> str:
 def test_how_it_stands(more: dict[str, Any], words: str) -> None:
     seen = Situation(**{"state": a_state(2), "oldest": OLDEST, **more})
     assert told(seen) == f"web01 waits for db: 2 of 2 slots held, 20s{words}"
+
+
+def test_what_is_held_meanwhile() -> None:
+    seen = Situation(a_state(2), [])
+    told_of = told(seen, in_hand=["rack-a", "row-1"])
+    assert told_of == "web01 waits for db: 2 of 2 slots held, 20s, holds rack-a, row-1 meanwhile"
 
 
 def test_a_server_that_does_not_answer() -> None:
