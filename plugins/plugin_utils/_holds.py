@@ -168,9 +168,11 @@ class Holds:
             try:
                 hold.check((await load(hold.name, js)).state)
             except UnknownGovernor as exc:
+                # A name may have commas, so it is not taken apart there.
+                more = " Several governors are written as a list." if "," in hold.name else ""
+                unknown.append(UnknownGovernor(f"{exc}{more}"))
                 if raises:
-                    raise
-                unknown.append(exc)
+                    raise unknown[0] from exc
         return unknown
 
     # -- the release

@@ -16,7 +16,11 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import CampaignRequest
 from ansible_collections.jetstream.governor.plugins.module_utils._connection import CannotConnect
 from ansible_collections.jetstream.governor.plugins.module_utils._settings import Settings
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue, NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    InvalidValue,
+    NoVerdict,
+    WaitTimeout,
+)
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import FINISH_PATIENCE, JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import Owner
 from ansible_collections.jetstream.governor.plugins.module_utils.core.slot import Slot
@@ -269,6 +273,41 @@ def test_a_wait_that_fails_ends_with_the_keeper_told(governor: FakeGovernor, kee
     with pytest.raises(NeverExpires, match="has no max_age, and release: never leaves the slot to max_age"):
         holds.acquire(CALM)
     assert keeper.told == ["connect", "greet", "wait", "done"]
+
+
+class FakeGovernors(FakeGovernor):
+    """Two of them, of which ``wide`` lets nobody in. ``asked`` has where and for how long somebody waited."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        super().__init__()
+        self.name = name
+        self.now = a_state(0, limit)
+
+    async def start(self, _holder: str, **_options: Any) -> Slot:
+        if self.name == "wide":
+            raise WaitTimeout("Timed out.", attempts=3)
+        slot = await super().start(_holder, **_options)
+        slot.stack = cast(Any, self)
+        return slot
+
+    async def delete_own(self, *_words: Any) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("governor")
+def test_what_was_given_back_before_the_work_is_not_the_keepers_any_more(
+    monkeypatch: pytest.MonkeyPatch, keeper: FakeKeeper
+) -> None:
+    """Which has a link for each slot."""
+    made = {name: FakeGovernors(name, limit) for name, limit in (("wide", 2), ("narrow", 1))}
+    monkeypatch.setattr(one, "Governor", lambda name, *_words, **_options: made[name])
+    holds = Holds([a_request(name) for name in made])
+    with pytest.raises(WaitTimeout, match=r"^Timed out\. Meanwhile a slot of 'narrow' was held, and given back; "):
+        holds.acquire(CALM)
+    assert keeper.told == [*["connect"] * 2, *["greet", "wait"] * 2, "hold", "done", "done"]
+    told = holds.facts_with(WaitTimeout("Timed out.", attempts=3))
+    assert [(each["governor"], each["attempts"]) for each in told] == [("wide", 3), ("narrow", None)]
+    assert [each["seq"] for each in told] == [None, None]
 
 
 @pytest.mark.usefixtures("governor")
