@@ -179,7 +179,7 @@ EXAMPLES = r"""
   jetstream.governor.governed:
     governor:
       - db-restarts
-      - "rack-{{ rack | default('r1') }}"
+      - "rack-{{ rack }}"
     task:
       ansible.builtin.command: /bin/true
 

@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where examples run: a nats-server, and six hosts that are this machine. It touches nothing of the user's."""
+"""Where examples run: a nats-server, and six hosts in three racks that are this machine. It touches nothing of the
+user's.
+"""
 
 from __future__ import annotations
 
@@ -119,8 +121,8 @@ class Playground:
 
 def _inventory(groups: Iterable[str]) -> dict[str, Any]:
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    members = dict.fromkeys(HOSTS)
-    children = {group: {"hosts": dict(members)} for group in sorted(set(groups))}
+    members = {host: {"rack": f"r{number % 3}"} for number, host in enumerate(HOSTS)}
+    children = {group: {"hosts": dict.fromkeys(HOSTS)} for group in sorted(set(groups))}
     return {"all": {"hosts": members, "vars": local, "children": children}}
 
 

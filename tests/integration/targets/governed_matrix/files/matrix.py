@@ -43,6 +43,7 @@ _PASSING = {
         "delta",
         "elapsed",
         "slot",
+        "slots",
         "invocation",
         "exception",
         "cookies",
