@@ -49,7 +49,7 @@ class Holds:
         self._holds = [Hold(request) for request in requests]
         self._settings = requests[0].settings
         self._campaign = requests[0].campaign
-        self._inside = inside
+        self._inside = sorted(inside)
         self._several: Several | None = None
 
     def __iter__(self) -> Iterator[Hold]:
