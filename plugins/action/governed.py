@@ -175,9 +175,9 @@ class ActionModule(ActionBase):
         self, options: Mapping[str, Any], choices: list[Choice], wrapped: list[Wrapped], known: Mapping[str, Any]
     ) -> list[HoldRequest]:
         plain = _plain({key: options[key] for key in GOVERNED_OPTIONS if key not in ("task", "tasks")})
+        plain.update(holder=plain["holder"] or str(known["inventory_hostname"]), governor=choices[0].name)
         settings = resolve(plain, environment_here(self))
         require_here(settings)
-        plain.update(holder=plain["holder"] or str(known["inventory_hostname"]), governor=choices[0].name)
         campaign = parse_campaign(plain, *run_and_host(self._task, known, plain["run_id"]))
         common = HoldRequest(
             campaign=campaign,
