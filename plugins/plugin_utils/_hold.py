@@ -167,8 +167,9 @@ class Hold:
         """Note that the slot is not held any more, although the work has not begun."""
         if self.request.attempt is not None:
             self.request.attempt.forget()
-        self.slot, self.goes_on = None, False
         self.part_from_keeper()
+        # Why it was lost, if it was, says nothing about the next one.
+        self.slot, self.goes_on, self._why_lost = None, False, None
 
     # -- after the work
 

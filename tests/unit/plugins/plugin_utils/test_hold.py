@@ -311,6 +311,17 @@ def test_what_was_given_back_before_the_work_is_not_the_keepers_any_more(
 
 
 @pytest.mark.usefixtures("governor")
+def test_why_a_slot_was_lost_before_the_work_says_nothing_about_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_keeper(monkeypatch, FakeKeeper(loses="it was evicted"))
+    holds, hold = one_hold()
+    holds.acquire(CALM)
+    part = hold.part(JetStream(nc=cast(Any, None)), list)
+    assert part.on_return is not None
+    part.on_return()
+    assert (hold.slot, hold.lost()) == (None, None)
+
+
+@pytest.mark.usefixtures("governor")
 def test_why_a_slot_is_lost_is_known_also_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     with_keeper(monkeypatch, FakeKeeper(loses="it was evicted"))
     holds, hold = one_hold()
