@@ -207,8 +207,8 @@ slot:
   description:
     - The slot, always with the same keys. What is not known or does not apply is null. What the task inside has
       returned stands beside the slot.
-    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known. So
-      it is with each of RV(slots) that was given back because another one could not be had.
+    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known.
+      When one of RV(slots) could not be had, the others tell for how long they were held, and that they were released.
   returned: as RV(slots), where there is exactly one
   type: dict
   contains:

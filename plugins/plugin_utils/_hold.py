@@ -84,6 +84,7 @@ class Hold:
         self._why_lost: str | None = None
         self._acquired_at = 0.0
         self._held: float | None = None
+        self._before: dict[str, Any] = {}
 
     @property
     def is_kept_by_another(self) -> bool:
@@ -98,10 +99,10 @@ class Hold:
         return self._why_lost
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known of the slot so far; see ``governed_result``."""
+        """Return what is known of the slot so far, or of the one that was given back; see ``governed_result``."""
         request = self.request
         told = governed_result(request.campaign, request.action, self.slot, kept=self.goes_on, held=self._held)
-        return {**told, "released": self.released}
+        return {**told, "released": self.released, **(self._before if self.slot is None else {})}
 
     # -- before the work
 
@@ -112,7 +113,7 @@ class Hold:
         governor = Governor(
             campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff, on_wait=progress.tell
         )
-        return Part(governor.stack, partial(self._start, governor), self.slot, self.check, self._given_back)
+        return Part(governor.stack, partial(self._start, governor), self.slot, self.check, self._returned)
 
     def check(self, state: State) -> None:
         """Raise NeverExpires where nothing would ever end the slot."""
@@ -163,8 +164,10 @@ class Hold:
         if self.request.one_only:
             await refuse_second(stack, state, self._owner)
 
-    def _given_back(self) -> None:
-        """Note that the slot is not held any more, although the work has not begun."""
+    def _returned(self, given_back: bool) -> None:
+        """Note that the slot is not held any more, although the work has not begun: given back, or lost."""
+        held = round(time.monotonic() - self._acquired_at, 3)
+        self._before = {**self.facts(), "held": held, "released": given_back, "lost": not given_back}
         if self.request.attempt is not None:
             self.request.attempt.forget()
         self.part_from_keeper()

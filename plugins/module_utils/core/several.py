@@ -47,14 +47,15 @@ class Part:
 
     ``start`` campaigns there for so many seconds (None: for ever, 0: one try). ``slot`` is what is held there, from
     before where it is given. ``check`` is called with the governor's state before any slot is acquired, and may raise.
-    ``on_return`` is called when the slot is not held any more although the others are still wanted.
+    ``on_return`` is called when the slot is not held any more before all are: with True where it was given back, with
+    False where it was lost.
     """
 
     stack: Stack
     start: Callable[[float | None], Awaitable[Slot]]
     slot: Slot | None = None
     check: Callable[[State], None] | None = None
-    on_return: Callable[[], None] | None = None
+    on_return: Callable[[bool], None] | None = None
 
     @property
     def name(self) -> str:
@@ -273,14 +274,14 @@ class Several:
             if not await self._timing.until_verdict(slot.still_held, self._js.patience, self._deadline):
                 self._js.logger.info("the slot of governor %s was lost while others were waited for", part.name)
                 await slot.finish()
-                self._drop(part)
+                self._drop(part, given_back=False)
 
-    def _drop(self, part: Part) -> None:
+    def _drop(self, part: Part, given_back: bool) -> None:
         part.slot = None
         if part in self._acquired:
             self._acquired.remove(part)
         if part.on_return is not None:
-            part.on_return()
+            part.on_return(given_back)
 
     async def _give_back(self, parts: Iterable[Part]) -> None:
         """Free these slots for others. What no server answers to stays in hand."""
@@ -290,9 +291,9 @@ class Several:
                 # Also where slots are left to max_age: nobody has worked.
                 slot.frees_on_finish = True
                 with contextlib.suppress(NoVerdict):
-                    await slot.finish()
+                    given_back = await slot.finish()
                     self._js.logger.info("gave back slot %d of governor %s before the work", slot.seq, part.name)
-                    self._drop(part)
+                    self._drop(part, given_back)
 
     # -- the end
 

@@ -306,8 +306,9 @@ def test_what_was_given_back_before_the_work_is_not_the_keepers_any_more(
         holds.acquire(CALM)
     assert keeper.told == [*["connect"] * 2, *["greet", "wait"] * 2, "hold", "done", "done"]
     told = holds.facts_with(WaitTimeout("Timed out.", attempts=3))
-    assert [(each["governor"], each["attempts"]) for each in told] == [("wide", 3), ("narrow", None)]
-    assert [each["seq"] for each in told] == [None, None]
+    assert [(each["governor"], each["attempts"]) for each in told] == [("wide", 3), ("narrow", 1)]
+    assert [(each["seq"], each["released"]) for each in told] == [(None, None), (7, True)]
+    assert told[1]["held"] >= 0
 
 
 @pytest.mark.usefixtures("governor")
@@ -317,7 +318,7 @@ def test_why_a_slot_was_lost_before_the_work_says_nothing_about_the_next_one(mon
     holds.acquire(CALM)
     part = hold.part(JetStream(nc=cast(Any, None)), list)
     assert part.on_return is not None
-    part.on_return()
+    part.on_return(False)
     assert (hold.slot, hold.lost()) == (None, None)
 
 

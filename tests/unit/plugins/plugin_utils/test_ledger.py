@@ -124,14 +124,14 @@ def test_items_of_a_loop_are_told_one_by_one_and_the_whole_is_left_out() -> None
 
 
 def test_several_slots_of_one_task() -> None:
-    """A row each. Where one could not be had, those that were given back before the work are left out."""
+    """A row each, also where one could not be had."""
     slot = {"governor": "wide", "holder": "h1", "seq": 1, "waited": 3.0, "held": 2.0, "released": True}
     narrow = {**slot, "governor": "narrow", "seq": 5, "waited": 0.0, "held": 5.0, "released": False}
     made = ledger(event(GOVERNED, {"slots": [slot, narrow]}))
     assert [(row.governor, row.seq, row.note) for row in made.rows] == [("wide", 1, ""), ("narrow", 5, "kept")]
-    given_back = {**narrow, "seq": None, "waited": None}
+    given_back = {**narrow, "released": True}
     made = ledger(event(GOVERNED, {"failed": True, "slots": [{**slot, "seq": None, "waited": 9.0}, given_back]}))
-    assert [(row.governor, row.note) for row in made.rows] == [("wide", "no slot")]
+    assert [(row.governor, row.note, row.held) for row in made.rows] == [("wide", "no slot", None), ("narrow", "", 5.0)]
 
 
 def test_slots_inside_the_tasks_of_a_governed_one() -> None:
