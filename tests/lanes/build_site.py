@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import yaml
+
 from places import SITE
 
 NAME = "jetstream.governor"

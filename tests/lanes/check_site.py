@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
+
 from places import SITE
 
 PAGES = SITE / "build" / "html"
