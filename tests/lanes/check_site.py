@@ -71,7 +71,10 @@ def told(copy: Path) -> list[str]:
     """The links that the first page should have: of the collection itself, and of those who can help."""
     galaxy = yaml.safe_load((copy / "galaxy.yml").read_text(encoding="utf-8"))
     links = yaml.safe_load((copy / "docs" / "docsite" / "links.yml").read_text(encoding="utf-8"))
-    return [galaxy["repository"], galaxy["issues"], *(forum["url"] for forum in links["communication"]["forums"])]
+    forums = links.get("communication", {}).get("forums")
+    if not forums:
+        raise SystemExit("docs/docsite/links.yml names no forum: expected a list communication.forums")
+    return [galaxy["repository"], galaxy["issues"], *(forum["url"] for forum in forums)]
 
 
 def main() -> int:
