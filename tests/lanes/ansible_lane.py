@@ -9,12 +9,12 @@ from typing import Literal
 import pythons
 from common import copy_tree, in_venv, install_server, make_venv, path_with, pytest, script
 from places import HERE, copy_of, server_binary
-from requirements import ansible
+from requirements import PRERELEASE, ansible
 from steps import Lane, Step
 
 OLD_TARGET = "3.9"
 """The oldest Python that a module has to run on; the collection's own code on the controller never does."""
-SANITY_OF_CORE = ("action-plugin-docs", "ansible-doc", "import", "runtime-metadata", "validate-modules")
+SANITY_OF_CORE = ("action-plugin-docs", "ansible-doc", "import", "pep8", "runtime-metadata", "validate-modules")
 """The sanity tests whose verdict depends on ansible-core. What the others find, they find under each alike."""
 
 
@@ -36,9 +36,9 @@ def ansible_lane(
     ``old_target``: integration targets whose modules run on the oldest Python, where there is one.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
-    python = pythons.find(*versions)
+    python, counts = pythons.find(*versions), core != PRERELEASE
     if python is None:
-        return Lane(name, about, skip=pythons.missing(*versions))
+        return Lane(name, about, counts=counts, skip=pythons.missing(*versions))
     copy, short = copy_of(name), python.name.removeprefix("python")
 
     def test(step: str, bound: float, *words: str, skip: str = "") -> Step:
@@ -73,4 +73,4 @@ def ansible_lane(
         words = ["integration", "--requirements", *pair, *old_target]
         skip = "" if elsewhere else pythons.missing(OLD_TARGET)
         steps.append(test(f"integration-on-{OLD_TARGET}", 900, *words, skip=skip))
-    return Lane(name, about, steps, weight=weight)
+    return Lane(name, about, steps, weight=weight, counts=counts)
