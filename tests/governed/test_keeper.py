@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
+from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
+from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.playbook import Playbook, venvs
 from ansible_collections.jetstream.governor.tests.support.scene import SOON, Scene, scene
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -65,15 +66,8 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 @asynccontextmanager
 async def short_leases(server: NatsServer, name: str, venv: Path, folder: Path) -> AsyncIterator[Scene]:
     """A scene with one slot, where leases are short: the stream that is there keeps its max_age."""
-    config = {
-        "name": "GOVLEASES",
-        "subjects": ["$GOVERNOR.lease.>"],
-        "discard": "old",
-        "max_msgs_per_subject": 1,
-        "max_age": round(LEASE * 1e9),
-    }
     async with connected(server.url) as nc:
-        await ask(nc, "STREAM.CREATE.GOVLEASES", config)
+        await shorten_leases(nc, LEASE)
     async with scene(server, name, venv, folder) as stage:
         yield stage
 
