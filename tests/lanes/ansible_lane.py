@@ -26,14 +26,15 @@ def ansible_lane(
     weight: int,
     sanity: Literal["", "all", "of core"] = "",
     without: tuple[str, ...] = (),
-    interrupted: bool = False,
+    governed: Literal["", "all", "of core"] = "",
     old_target: tuple[str, ...] = (),
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
     ``weight``: about how many seconds it takes. ``sanity``: which tests of it, "of core" being SANITY_OF_CORE on that
-    Python alone. ``without``: integration targets to leave out. ``interrupted``: run and interrupt real playbooks too.
-    ``old_target``: integration targets whose modules run on the oldest Python, where there is one.
+    Python alone. ``without``: integration targets to leave out. ``governed``: which tests of real playbooks, "of core"
+    being those that depend on ansible-core. ``old_target``: integration targets whose modules run on the oldest Python,
+    where there is one.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
     python, counts = pythons.find(*versions), core != PRERELEASE
@@ -66,8 +67,9 @@ def ansible_lane(
     elsewhere = old_target if pythons.find(OLD_TARGET) else ()
     left_out = [word for target in (*without, *elsewhere) for word in ("--exclude", target)]
     steps.append(test("integration", 1500, "integration", "--local", "--python", short, *left_out))
-    if interrupted:
-        steps.append(pytest("governed", name, "tests/governed", 900, server))
+    if governed:
+        marked = "" if governed == "all" else "not one_core"
+        steps.append(pytest("governed", name, "tests/governed", 900, server, marked=marked))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]

@@ -103,7 +103,7 @@ def lanes() -> list[Lane]:
         soak_lane(python),
         interop_lane(python),
         ansible_lane(
-            "2.16", ["3.10"], OLD_SERVER, weight=700, sanity="of core", without=NEWEST_ALONE, interrupted=True
+            "2.16", ["3.10"], OLD_SERVER, weight=650, sanity="of core", without=NEWEST_ALONE, governed="of core"
         ),
         ansible_lane("2.17", ["3.10"], "newest", weight=90, without=BETWEEN),
         ansible_lane("2.18", ["3.12"], "newest", weight=90, without=BETWEEN),
@@ -115,7 +115,7 @@ def lanes() -> list[Lane]:
             "newest",
             weight=1200,
             sanity="all",
-            interrupted=True,
+            governed="all",
             old_target=ON_OLDEST,
         ),
         ansible_lane(PRERELEASE, ["3.14", "3.13"], "newest", weight=90, sanity="of core", without=BETWEEN),
