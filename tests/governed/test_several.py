@@ -45,6 +45,7 @@ async def nothing_is_held(stage: Scene, seconds: float = 5.0) -> None:
     await until(is_so, seconds, "no slot of any governor is held")
 
 
+@pytest.mark.one_core
 @within(120)
 async def test_each_cap_holds(server: NatsServer, name: str, tmp_path: Path, venv: Path) -> None:
     """Two runs over two racks at once, one host in each rack, and two in all."""
