@@ -16,6 +16,7 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    InvalidValue,
     UnknownGovernor,
     WaitTimeout,
 )
@@ -59,6 +60,9 @@ async def test_nothing_is_acquired_where_one_does_not_exist(server: NatsServer, 
         made = await make(nc, name, narrow=1)
         with pytest.raises(UnknownGovernor, match=f"^There is no governor '{name}-x'"):
             await start_all([*governors(nc, made["narrow"]), Governor(f"{name}-x", nc)], "web01", timeout=5)
+        for wrong in ([], governors(nc, made["narrow"], made["narrow"])):
+            with pytest.raises(InvalidValue, match=r"^start_all needs one governor at least, and none twice, not "):
+                await start_all(wrong, "web01")
         assert (await made["narrow"].refresh()).last_active is None, "nobody was ever in"
 
 

@@ -23,7 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable
 
 from .durations import format_duration
-from .errors import GovernorError, NoVerdict, WaitTimeout, WrongOrder
+from .errors import GovernorError, InvalidValue, NoVerdict, WaitTimeout, WrongOrder
 from .names import Owner
 from .slot import Slot
 from .stack import Stack
@@ -74,8 +74,12 @@ async def start_all(
     """Start in all of these governors, of one connection, and return a slot of each, in the order of ``governors``.
 
     ``timeout`` is for all of them together. Everything else is as with ``Governor.start``: what this raises, it leaves
-    no entry behind unless it returns. No slot is acquired where one of the governors does not exist.
+    no entry behind unless it returns. No slot is acquired where one of the governors does not exist. Raises
+    InvalidValue where there is no governor, or one twice.
     """
+    names = [governor.name for governor in governors]
+    if not names or len(set(names)) < len(names):
+        raise InvalidValue(f"start_all needs one governor at least, and none twice, not {_quoted(names) or 'none'}.")
     parts = [Part(governor.stack, partial(_start, governor, holder, owner, on_lost)) for governor in governors]
     await Several(parts).start(timeout)
     return [part.slot for part in parts if part.slot is not None]
@@ -111,9 +115,10 @@ class Several:
     async def start(self, timeout: float | None) -> None:
         """Wait until each part has its slot, for ``timeout`` seconds in all (None: for ever, 0: one try each).
 
-        Raises what the parts raise, UnknownGovernor before any slot is acquired, and WrongOrder where slots would be
-        taken against the order around this or inside. Of what it has acquired, a part then has a slot only if no server
-        has answered when that was to be given back; it is given back in the background.
+        Raises what the parts raise, UnknownGovernor before any slot is acquired, and WrongOrder where those inside would be
+        taken against the order. Inside work that goes on, it waits against the order for a minute at most. Of what
+        it has acquired, a part has a slot after an error only if no server has answered when that was to be given back;
+        it is given back in the background.
         """
         self._began = self._timing.clock()
         self._deadline = math.inf if timeout is None else self._began + timeout
@@ -176,18 +181,17 @@ class Several:
         return state
 
     def _check_nesting(self) -> None:
-        own = [part.stack for part in self._parts]
-        for outer, inner in [(self._around, own), (own, self._inside)]:
-            for first, second in [(first, second) for first in outer for second in inner]:
-                known = first.name in self._limits and second.name in self._limits
-                if known and self._place(first) > self._place(second):
-                    raise WrongOrder(
-                        f"A slot of governor '{second.name}' (limit {self._limits[second.name]}) would be waited for "
-                        f"inside work that holds one of '{first.name}' (limit {self._limits[first.name]}). Slots of "
-                        "several governors are acquired in one order, the smaller limit first, then by name: whoever "
-                        "does that and this task could wait for each other for ever. Name both governors in one task, "
-                        f"or acquire the slot of '{second.name}' around that of '{first.name}'."
-                    )
+        """Raise WrongOrder where slots inside come before those that are acquired here, before any is held."""
+        pairs = [(part.stack, inner) for part in self._parts for inner in self._inside if inner.name in self._limits]
+        for outer, inner in pairs:
+            if self._place(outer) > self._place(inner):
+                raise WrongOrder(
+                    f"A slot of governor '{inner.name}' (limit {self._limits[inner.name]}) would be waited for inside "
+                    f"work that holds one of '{outer.name}' (limit {self._limits[outer.name]}). Slots of several "
+                    "governors are acquired in one order, the smaller limit first, then by name: whoever does that and "
+                    "this task could wait for each other for ever. Name both governors in one task, or acquire the "
+                    f"slot of '{inner.name}' around that of '{outer.name}'."
+                )
 
     async def _look_again(self) -> None:
         """Read the limits again, as far as they can be read now."""
