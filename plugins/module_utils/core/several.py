@@ -115,10 +115,10 @@ class Several:
     async def start(self, timeout: float | None) -> None:
         """Wait until each part has its slot, for ``timeout`` seconds in all (None: for ever, 0: one try each).
 
-        Raises what the parts raise, UnknownGovernor before any slot is acquired, and WrongOrder where those inside would be
-        taken against the order. Inside work that goes on, it waits against the order for a minute at most. Of what
-        it has acquired, a part has a slot after an error only if no server has answered when that was to be given back;
-        it is given back in the background.
+        Raises what the parts raise, UnknownGovernor before any slot is acquired, and WrongOrder where slots inside
+        would be taken against the order. Inside work that goes on, it waits against the order for a minute at most. Of
+        what it has acquired, a part has a slot after an error only if no server has answered when that was to be given
+        back; it is given back in the background.
         """
         self._began = self._timing.clock()
         self._deadline = math.inf if timeout is None else self._began + timeout
