@@ -164,20 +164,28 @@ def test_a_process_that_was_told_to_end_gives_up_sooner(monkeypatch: pytest.Monk
 
 
 class FakeGovernor:
-    """Lets everybody in at once, and has leases. ``leased``: what each asked for, None to do as it says."""
+    """Lets everybody in at once unless it is ``full``, and has leases. ``leased``: what each asked for, None to do as it
+    says.
+    """
 
-    def __init__(self, max_age: float = 60.0) -> None:
+    def __init__(self, name: str = "g", limit: int = 2, full: bool = False) -> None:
         self.leased: list[Optional[bool]] = []
-        self.now = a_state(active=0, max_age=max_age)
+        self.now = a_state(active=0, limit=limit)
         self.stack = self
-        self.name = "g"
+        self.name = name
+        self.full = full
         self.js = JetStream(nc=cast(Any, None))
 
     async def state(self) -> State:
         return self.now
 
+    async def delete_own(self, *_words: Any) -> bool:
+        return True
+
     async def start(self, _holder: str, *, admit: Any, lease: Optional[bool], owner: Owner, timeout: float) -> Slot:
         assert timeout == pytest.approx(30, abs=5)
+        if self.full:
+            raise WaitTimeout("Timed out.", attempts=3)
         await admit(None, self.now)
         self.leased.append(lease)
         return Slot(
@@ -275,31 +283,12 @@ def test_a_wait_that_fails_ends_with_the_keeper_told(governor: FakeGovernor, kee
     assert keeper.told == ["connect", "greet", "wait", "done"]
 
 
-class FakeGovernors(FakeGovernor):
-    """Two of them, of which ``wide`` lets nobody in. ``asked`` has where and for how long somebody waited."""
-
-    def __init__(self, name: str, limit: int) -> None:
-        super().__init__()
-        self.name = name
-        self.now = a_state(0, limit)
-
-    async def start(self, _holder: str, **_options: Any) -> Slot:
-        if self.name == "wide":
-            raise WaitTimeout("Timed out.", attempts=3)
-        slot = await super().start(_holder, **_options)
-        slot.stack = cast(Any, self)
-        return slot
-
-    async def delete_own(self, *_words: Any) -> bool:
-        return True
-
-
 @pytest.mark.usefixtures("governor")
 def test_what_was_given_back_before_the_work_is_not_the_keepers_any_more(
     monkeypatch: pytest.MonkeyPatch, keeper: FakeKeeper
 ) -> None:
     """Which has a link for each slot."""
-    made = {name: FakeGovernors(name, limit) for name, limit in (("wide", 2), ("narrow", 1))}
+    made = {"wide": FakeGovernor("wide", limit=2, full=True), "narrow": FakeGovernor("narrow", limit=1)}
     monkeypatch.setattr(one, "Governor", lambda name, *_words, **_options: made[name])
     holds = Holds([a_request(name) for name in made])
     with pytest.raises(WaitTimeout, match=r"^Timed out\. Meanwhile a slot of 'narrow' was held, and given back; "):
