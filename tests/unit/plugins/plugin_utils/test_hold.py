@@ -164,8 +164,9 @@ def test_a_process_that_was_told_to_end_gives_up_sooner(monkeypatch: pytest.Monk
 
 
 class FakeGovernor:
-    """Lets everybody in at once unless it is ``full``, and has leases. ``leased``: what each asked for, None to do as it
-    says.
+    """Lets everybody in at once unless it is ``full``, and has leases.
+
+    ``leased``: what each asked for, None to do as it says.
     """
 
     def __init__(self, name: str = "g", limit: int = 2, full: bool = False) -> None:
