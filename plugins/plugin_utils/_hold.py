@@ -88,6 +88,8 @@ class Hold:
         self.request = request
         self._owner = request.campaign.owner
         self.slot: Slot | None = None
+        # For the result of the task: what is shown in a worker is no part of it before ansible-core 2.19.
+        self.warnings: list[str] = []
         self._keeper: KeeperLink | None = None
         self._why_lost: str | None = None
         self._goes_on = False
@@ -193,7 +195,7 @@ class Hold:
         self._check(state)
         if self.request.one_only:
             await refuse_second(stack, state, self._owner)
-        await warn_of_no_priority(self.request.campaign, stack, self.request.warn)
+        await warn_of_no_priority(self.request.campaign, stack, self.warnings.append)
 
     async def _campaign(self) -> None:
         request, campaign = self.request, self.request.campaign

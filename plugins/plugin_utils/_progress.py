@@ -43,5 +43,5 @@ def _in_the_queue(seen: Situation) -> str:
     """Word who waits: the position, or where others may come before the waiter, how many wait with which priority."""
     if seen.position is not None:
         return f"about position {seen.position} of {seen.waiting} in the queue"
-    counts = " and ".join(f"{count} {priority}" for priority, count in (seen.by_priority or {}).items() if count)
-    return f"{seen.waiting} in the queue" + (f", {counts}" if counts else "")
+    counts = ", ".join(f"{count} {priority}" for priority, count in (seen.by_priority or {}).items() if count)
+    return f"{seen.waiting} in the queue" + (f" ({counts})" if counts else "")

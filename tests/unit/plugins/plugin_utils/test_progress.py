@@ -29,7 +29,7 @@ def told(seen: Union[Situation, GovernorError], waited: float = 20.0) -> str:
     ("more", "words"),
     [
         ({"waiting": 7, "position": 3}, ", oldest db01 2m10s, about position 3 of 7 in the queue"),
-        ({"waiting": 7, "by_priority": RANKS}, ", oldest db01 2m10s, 7 in the queue, 1 urgent and 6 low"),
+        ({"waiting": 7, "by_priority": RANKS}, ", oldest db01 2m10s, 7 in the queue (1 urgent, 6 low)"),
         ({"waiting": 200}, ", oldest db01 2m10s, 200 in the queue"),
         ({}, ", oldest db01 2m10s"),
         ({"oldest": []}, ""),
