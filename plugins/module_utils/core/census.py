@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from .jetstream import JetStream
 from .names import any_waiting_subject, waiting_subject
 from .urgency import NORMAL, PRIORITIES
 
 if TYPE_CHECKING:
+    from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
@@ -33,26 +35,53 @@ _ANY = "any"
 
 
 class Sign:
-    """The answers of one waiter, from ``give`` to ``stop``."""
+    """One waiter that is counted, from ``give`` to ``stop``.
 
-    def __init__(self, js: JetStream, priority: str) -> None:
-        self._js = js
+    Those who wait for one governor over one connection answer together: a user who may only respond may send one answer
+    to each question.
+    """
+
+    def __init__(self, js: JetStream, name: str, priority: str) -> None:
+        self._nc = js.nc
+        self._name = name
         self._priority = priority
-        self._subscriptions: list[Subscription] = []
+        self._group: _Group | None = None
 
-    @classmethod
-    async def give(cls, js: JetStream, name: str, priority: str) -> Sign:
-        """Answer from now on that one waits for governor ``name``. Where the user may not, nobody gets an answer."""
-        from nats.errors import Error
-
-        sign = cls(js, priority)
-        with contextlib.suppress(Error):
-            sign._subscriptions.append(await js.nc.subscribe(waiting_subject(name), cb=sign._answer))
-            sign._subscriptions.append(await js.nc.subscribe(any_waiting_subject(name), queue=_ANY, cb=sign._answer))
-        return sign
+    async def give(self) -> None:
+        """Be counted from now on. Where the user may not listen for the question, nobody gets an answer."""
+        groups = _groups.setdefault(self._nc, {})
+        self._group = groups.setdefault(self._name, _Group(self._nc))
+        self._group.priorities.append(self._priority)
+        if len(self._group.priorities) == 1:
+            await self._group.listen(self._name)
 
     async def stop(self) -> None:
-        """Answer no more."""
+        """Be counted no more."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        group.priorities.remove(self._priority)
+        if not group.priorities:
+            _groups.get(self._nc, {}).pop(self._name, None)
+            await group.end()
+
+
+class _Group:
+    """The ``priorities`` of those who wait for one governor over one connection, each as often as there is one."""
+
+    def __init__(self, nc: Client) -> None:
+        self.priorities: list[str] = []
+        self._nc = nc
+        self._subscriptions: list[Subscription] = []
+
+    async def listen(self, name: str) -> None:
+        from nats.errors import Error
+
+        with contextlib.suppress(Error):
+            self._subscriptions.append(await self._nc.subscribe(waiting_subject(name), cb=self._answer))
+            self._subscriptions.append(await self._nc.subscribe(any_waiting_subject(name), queue=_ANY, cb=self._answer))
+
+    async def end(self) -> None:
         from nats.errors import Error
 
         for each in self._subscriptions:
@@ -64,7 +93,10 @@ class Sign:
 
         if question.reply:
             with contextlib.suppress(Error):
-                await self._js.nc.publish(question.reply, self._priority.encode())
+                await self._nc.publish(question.reply, " ".join(self.priorities).encode())
+
+
+_groups: WeakKeyDictionary[Client, dict[str, _Group]] = WeakKeyDictionary()
 
 
 async def count_by_priority(js: JetStream, name: str, waiting: int, everyone: bool = False) -> dict[str, int] | None:
@@ -98,7 +130,7 @@ async def _ask(js: JetStream, subject: str, all_of_them: bool) -> list[str] | No
                 message = await asyncio.wait_for(heard.get(), _QUIET)
                 if (message.headers or {}).get("Status") == "503":
                     return []
-                answers.append(message.data.decode(errors="replace"))
+                answers += message.data.decode(errors="replace").split()
         finally:
             await subscription.unsubscribe()
     except (Error, asyncio.TimeoutError):

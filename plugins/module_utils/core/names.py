@@ -104,12 +104,12 @@ def queue_subject(name: str) -> str:
 
 def waiting_subject(name: str) -> str:
     """Return the subject on which those answer who wait for the governor with another priority than the normal one."""
-    return f"$GOVERNOR.waiting.{check_name(name)}"
+    return f"$GOVERNOR.waiting.{check_name(name)}.all"
 
 
 def any_waiting_subject(name: str) -> str:
     """Return the subject on which one of those answers."""
-    return f"{waiting_subject(name)}.any"
+    return f"$GOVERNOR.waiting.{check_name(name)}.any"
 
 
 def lease_subject(name: str, token: str) -> str:

@@ -162,7 +162,8 @@ class Waiter:
         self._mine, self.waited_by = place, "queue"
         self._lookout.note_join()
         if self.urgency.given != NORMAL:
-            self._sign = await Sign.give(self._queue.js, self._queue.name, self.urgency.given)
+            self._sign = Sign(self._queue.js, self._queue.name, self.urgency.given)
+            await self._sign.give()
         if self.counts:
             # Beside the wait: a wake-up may come before the answer.
             self._counting = asyncio.ensure_future(self._count(place))

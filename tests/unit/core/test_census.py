@@ -16,7 +16,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.census imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, FakeSubscription
 
-ALL, ANY = "$GOVERNOR.waiting.g", "$GOVERNOR.waiting.g.any"
+ALL, ANY = "$GOVERNOR.waiting.g.all", "$GOVERNOR.waiting.g.any"
 
 
 class Asked(FakeNats):
@@ -47,7 +47,7 @@ def test_where_nobody_listens_all_are_normal() -> None:
 
 
 def test_the_others_are_the_rest() -> None:
-    assert counted(Asked("low", "urgent", "low"), 7) == {"urgent": 1, "high": 0, "normal": 4, "low": 2}
+    assert counted(Asked("low", "urgent low"), 7) == {"urgent": 1, "high": 0, "normal": 4, "low": 2}
 
 
 def test_those_who_have_left_since_are_not_less_than_nobody() -> None:
@@ -86,10 +86,31 @@ def test_without_a_connection_nothing_is_known() -> None:
 def test_a_sign_is_given_and_taken_back(nats: FakeNats) -> None:
     async def main() -> None:
         js = JetStream(nc=cast("Any", nats))
-        sign = await Sign.give(js, "g", "low")
+        sign = Sign(js, "g", "low")
+        await sign.give()
         for each in nats.subscribed:
             await each.receive(SimpleNamespace(reply=""))
+        await sign.stop()
         await sign.stop()
 
     asyncio.run(main())
     assert (nats.subscribed, nats.published) == ([], [])
+
+
+def test_those_over_one_connection_answer_together() -> None:
+    """Whoever may only respond may send one answer to each question."""
+    nats = FakeNats()
+
+    async def main() -> None:
+        js = JetStream(nc=cast("Any", nats))
+        signs = [Sign(js, "g", each) for each in ("low", "urgent", "low")]
+        for each in signs:
+            await each.give()
+        await signs[0].stop()
+        assert [each.subject for each in nats.subscribed] == [ALL, f"{ANY} any"]
+        await nats.subscribed[0].receive(SimpleNamespace(reply="asker"))
+        for each in signs:
+            await each.stop()
+
+    asyncio.run(main())
+    assert (nats.subscribed, nats.published) == ([], [("asker", b"urgent low")])

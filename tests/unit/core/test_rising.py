@@ -160,7 +160,7 @@ def test_those_who_are_not_normal_answer_while_they_wait(given: str, listens: in
     time.at(1005, look)
     time.at(1006, nats.send)
     start(time, FakeStack(None, 5, state=FULL), nats, priority=given)
-    assert answering == ["$GOVERNOR.waiting.g", "$GOVERNOR.waiting.g.any any"][:listens]
+    assert answering == ["$GOVERNOR.waiting.g.all", "$GOVERNOR.waiting.g.any any"][:listens]
     assert nats.subscribed == []
 
 
