@@ -24,6 +24,7 @@ from .core.listing import list_governors, load_governors
 from .core.manager import Manager
 from .core.names import campaign_subject
 from .core.stack import Stack
+from .core.twins import warning_of_twin
 from .core.urgency import PRIORITIES
 
 Params = Mapping[str, Any]
@@ -70,8 +71,9 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
         before, after, changes = reached.before, reached.config, reached.changes
         state, stream = reached.state, reached.state.stream
     found = hazards(after, stream, js.server_version)
-    for hazard in found:
-        warn(hazard)
+    twin = await warning_of_twin(js, state) if state else None
+    for warning in [*found, *filter(None, [twin])]:
+        warn(warning)
     return {
         "changed": bool(changes),
         "governor": governor_result(after, state, found),
