@@ -35,4 +35,5 @@ class Progress:
         told += [f"oldest {each.shown} {format_duration(each.age(state.now))}" for each in seen.oldest]
         if seen.waiting is not None:
             told.append(f"about position {seen.position} of {seen.waiting} in the queue")
-        self._show(", ".join(told))
+        paused = f". {state.pause_words}" if state.pause_words else ""
+        self._show(", ".join(told) + paused)
