@@ -97,8 +97,8 @@ options:
       - V(true) pauses the governor, V(false) resumes it, which calls as many waiters as there are free slots. When this
         is not given, a new governor is not paused, and an existing one stays as it is.
       - It is independent of the O(limit), which can be changed meanwhile and is left as it is.
-      - The server enforces it, by the C(max_msg_size) of the stream. Choria's Go clients that are refused by it do not
-        wait, they fail; those that find the governor full go on waiting.
+      - The server enforces it, by the C(max_msg_size) of the stream. Choria's Go clients do not wait for the end of a
+        pause. They fail at once, also those that had waited for a slot.
       - Who has paused it and since when is noted in the stream. That is the user and the machine that this module runs
         on, so run it on the controller. A governor that is paused already keeps them.
     type: bool

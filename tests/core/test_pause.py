@@ -115,7 +115,7 @@ async def test_who_resumes_it_may_die_before_it_calls_those_who_wait(server: Nat
 
 @within(20)
 async def test_what_those_are_told_who_do_not_get_in(server: NatsServer, name: str) -> None:
-    """Also where it is full as well: the server says that first, and it is not what they wait for."""
+    """Also where it is full as well, which is not what they wait for."""
     async with connected(server.url) as nc:
         manager = await Manager.create(name, nc, limit=2)
         await manager.pause(BY, REASON)

@@ -50,7 +50,7 @@ def test_there_is_no_room() -> None:
 
 @pytest.mark.parametrize("state", [PAUSED, a_state(2, paused=PAUSE)])
 def test_a_single_try_is_told_who_has_paused_it_and_why(state: State) -> None:
-    """Also where the server says that it is full, which it looks at first on some versions."""
+    """Also where it was full when it was tried, and is paused when the words are looked for."""
     for refusal in (Refusal.PAUSED, Refusal.FULL):
         error = failure(FakeTime(), FakeStack(refusal, state=state), FakeNats(), timeout=0)
         assert error.__class__ is WaitTimeout
