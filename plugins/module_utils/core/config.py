@@ -149,7 +149,7 @@ class Desired:
 
     def as_options(self) -> Json:
         """Return the settings that are given, by the names of the module options."""
-        return _options(self.given())
+        return {option: value for option, value in _options(self.given()).items() if value is not None}
 
     @property
     def lacking(self) -> str:

@@ -178,7 +178,8 @@ def test_an_entry_that_is_too_long(state: Any, outcome: Union[Refusal, type[Gove
         state = replace(a_state(), stream={**a_state().stream, **state})
 
     class Refusing(FakeNats):
-        async def request(self, _subject: str, *_rest: Any, **_more: Any) -> Any:
+        async def request(self, subject: str, *_rest: Any, **_more: Any) -> Any:
+            assert subject == "s"
             return SimpleNamespace(data=b'{"error": {"err_code": 10054, "description": "message size exceeds"}}')
 
     async def publish() -> Union[int, Refusal]:

@@ -234,7 +234,8 @@ ONE_TO_COME = (
 
 
 @pytest.mark.parametrize(
-    "given", [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"description": "x", "queue": False}, {}]
+    "given",
+    [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"description": "x", "queue": False}, {"paused": False}, {}],
 )
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
