@@ -32,16 +32,18 @@ class ActionModule(ActionBase):
             args["holder"] = known.get("inventory_hostname")
         run_id, host = run_and_host(self._task, known, args.get("run_id"))
         args["play"] = {"run_id": run_id, "host": host, **play_facts(self._task, known)}
+        is_local = self._connection.transport == "local"
         # A job in the background goes on when ansible-playbook has ended.
-        if acquires and not self._task.async_val and self._connection.transport == "local":
+        if acquires and not self._task.async_val and is_local:
             args["play"]["process"] = process_of_run()
         # Under a run id that is given, the slot is to outlive the run.
         if not acquires or args.get("run_id") or self._task.check_mode:
             return {**result, **self._run_module(args, task_vars)}
-        with Adoption(args, environment_here(self), Owner(run_id, host, str(args["holder"]))) as adoption:
+        reads_files = is_local and not self._connection.become
+        with Adoption(args, environment_here(self), Owner(run_id, host, str(args["holder"])), reads_files) as adoption:
             # A job in the background goes on when this is over, and cannot tell then which slot to renew.
-            if adoption.created is not None and not self._task.async_val:
-                args["play"]["kept"] = adoption.created
+            if not self._task.async_val:
+                args["play"].update(adoption.told)
             return {**result, **adoption.adopt(self._run_module(args, task_vars))}
 
     def _run_module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

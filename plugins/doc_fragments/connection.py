@@ -113,7 +113,7 @@ notes:
     TARGET = r"""
 options: {}
 requirements:
-  - nats-py >= 2.10.0 on the host that runs the task
+  - Python 3.9 or newer, and nats-py 2.10.0 or newer, on the host that runs the task
 notes:
   - The task needs C(nats-py) and access to NATS where it runs. Use C(delegate_to) with localhost, as the examples do,
     and managed hosts need neither.
@@ -123,5 +123,5 @@ notes:
     CONTROLLER = r"""
 options: {}
 requirements:
-  - nats-py >= 2.10.0 where C(ansible-playbook) runs
+  - nats-py 2.10.0 or newer where C(ansible-playbook) runs
 """

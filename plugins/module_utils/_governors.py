@@ -28,6 +28,7 @@ from .core.manager import Manager
 from .core.names import campaign_subject
 from .core.pause import Pause
 from .core.stack import Stack
+from .core.twins import warning_of_twin
 
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]
@@ -73,8 +74,9 @@ async def present(js: JetStream, params: Params, check_mode: bool, warn: Warn) -
         before, after, changes = reached.before, reached.config, reached.changes
         state, stream = reached.state, reached.state.stream
     found = hazards(after, stream, js.server_version)
-    for hazard in found:
-        warn(hazard)
+    twin = await warning_of_twin(js, state) if state else None
+    for warning in [*found, *filter(None, [twin])]:
+        warn(warning)
     return {
         "changed": bool(changes),
         "governor": governor_result(after, state, found),

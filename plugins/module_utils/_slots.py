@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Callable
 
 from ._campaign_options import CampaignRequest, parse_campaign
@@ -27,6 +29,10 @@ from .core.state import State
 
 # How many holders a warning names, those who have held their slots for longest.
 _TOLD = 5
+
+# Seconds to wait for the keeper to write what it knows of the governor, and between two looks for that.
+_WRITTEN_WITHIN = 5.0
+_LOOK_EVERY = 0.01
 
 
 class WouldDeadlock(GovernorError):
@@ -87,18 +93,36 @@ async def carry_out(
     if seq is not None and seq < 1:
         raise InvalidValue(f"seq must be at least 1, not {seq}.")
     play.pop("process", None)
-    run_id, host, kept = play.pop("run_id", params["run_id"]), play.pop("host", ""), play.pop("kept", None)
+    run_id, host = play.pop("run_id", params["run_id"]), play.pop("host", "")
+    kept, kept_in = play.pop("kept", None), play.pop("kept_in", None)
     request = SlotRequest(
         campaign=parse_campaign(params, run_id, host),
         seq=seq,
         continue_on_timeout=params["on_timeout"] == "continue",
         guard=params["guard"],
         play=Play(**play) if play else None,
-        kept=kept,
+        kept=kept if kept_in is None else await _read(Path(kept_in)),
         check_mode=module.check_mode,
         warn=module.warn,
     )
     return await action(js, request)
+
+
+async def _read(file: Path) -> str | None:
+    """Return what the keeper writes there, as soon as it has; None where that is nothing, or takes too long."""
+    # It is there already, unless the machine is very busy: this module took longer to start than the keeper did.
+    for _each in range(round(_WRITTEN_WITHIN / _LOOK_EVERY)):
+        if (text := _contents(file)) is not None:
+            return text or None
+        await asyncio.sleep(_LOOK_EVERY)
+    return None
+
+
+def _contents(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return None
 
 
 async def acquire(js: JetStream, request: SlotRequest) -> Result:

@@ -120,6 +120,9 @@ options:
       kept:
         description: When the governor was created whose slots the keeper of the run can renew, where it can.
         type: str
+      kept_in:
+        description: A file in which the module finds that, where it runs beside C(ansible-playbook).
+        type: str
 seealso:
   - module: jetstream.governor.governor_stream
   - module: jetstream.governor.governor_info
@@ -296,6 +299,7 @@ def main() -> None:
                     "throttle": {"type": "int", "required": True},
                     "process": {"type": "int"},
                     "kept": {"type": "str"},
+                    "kept_in": {"type": "str"},
                 },
             },
             **CONNECTION_OPTIONS,

@@ -33,14 +33,21 @@ _TOLD_WITHIN = 5.0
 class Adoption:
     """A context around the module, in which the keeper knows that it may acquire a slot.
 
-    ``created`` is when the governor was created, as the keeper sees it; None where it does not see it. Where there is
-    no keeper, the module's slot has no lease, and its result tells so.
+    ``told`` is what the module is told of the governor that the keeper sees: when it was created, or the file in which
+    it finds that. Where it is told nothing, the module's slot has no lease, and its result says so.
     """
 
-    def __init__(self, args: Mapping[str, Any], environment: Mapping[str, str], owner: Owner) -> None:
-        """Make it for a module with these arguments and this environment, and for the owner of the slot."""
-        self.created: str | None = None
+    def __init__(
+        self, args: Mapping[str, Any], environment: Mapping[str, str], owner: Owner, reads_files: bool
+    ) -> None:
+        """Make it for a module with these arguments and this environment, and for the owner of the slot.
+
+        ``reads_files``: whether the module can read what this user has written on this machine. Then it can begin
+        while the keeper is still on its way.
+        """
+        self.told: dict[str, str] = {}
         self._args = args
+        self._reads_files = reads_files
         self._environment = environment
         self._owner = owner
         self._link: KeeperLink | None = None
@@ -51,7 +58,11 @@ class Adoption:
         with contextlib.suppress(NoKeeper, GovernorError):
             self._address = Address(_settings(self._args, self._environment), str(self._args.get("governor")))
             self._link = KeeperLink()
-            self.created = self._link.sweep(self._address, self._owner.run_id, _TOLD_WITHIN)
+            if self._reads_files:
+                self.told = {"kept_in": self._link.sweep_and_write(self._address, self._owner.run_id)}
+            else:
+                created = self._link.sweep(self._address, self._owner.run_id, _TOLD_WITHIN)
+                self.told = {} if created is None else {"kept": created}
         return self
 
     def __exit__(

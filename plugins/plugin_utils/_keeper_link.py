@@ -103,6 +103,16 @@ class KeeperLink:
                 return None if created is None else str(created)
         return None
 
+    def sweep_and_write(self, address: Address, run_id: str) -> str:
+        """Have released at the end of the run what it still holds there then.
+
+        Return the name of a file in the run's folder, which is there as soon as the keeper knows when the governor was
+        created: it says that, or nothing.
+        """
+        file = f"{_folder_name()}/created.{os.getpid()}.{time.monotonic_ns()}"
+        self._say("sweep", run_id=run_id, file=file, **address_words(address))
+        return file
+
     def adopt(self, held: Held) -> None:
         """Have the slot renewed until it is released, or the run is over."""
         self._say("adopt", **held_words(held))

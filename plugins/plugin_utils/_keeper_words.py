@@ -5,7 +5,8 @@
 """What a worker and the keeper say to each other: one JSON object a line, whose ``say`` is its kind. Pure.
 
 A worker says ``here`` (its ``pid``), then ``wait``, ``sweep``, ``hold`` or ``adopt``, and ``done`` when it
-needs the keeper no more. The keeper says ``hello``, answers ``sweep`` by ``governor``, and may say ``lost``.
+needs the keeper no more. The keeper says ``hello``, answers ``sweep`` by ``governor`` or in the ``file`` that is asked
+for, and may say ``lost``.
 """
 
 from __future__ import annotations

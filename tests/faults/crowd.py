@@ -17,6 +17,7 @@ from nats.errors import Error
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import ConfigRefused
+from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.plugins.module_utils.core.names import stream_name
 from ansible_collections.jetstream.governor.tests.support.client import connected, until
@@ -76,7 +77,7 @@ async def crowd(name: str, urls: list[str]) -> AsyncIterator[Crowd]:
         yield made
 
 
-async def create(name: str, nc: Client, **options: Any) -> Manager:
+async def create(name: str, nc: Client | JetStream, **options: Any) -> Manager:
     """The governor as soon as the servers of the cluster have all met: for the crowd and with three replicas, where the
     options of ``Manager.create`` do not say otherwise.
     """

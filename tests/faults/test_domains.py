@@ -16,10 +16,12 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error
 
+from ansible_collections.jetstream.governor.plugins.module_utils._governors import present
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import SubjectTaken
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.twins import warning_of_twin
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.proxy import Proxy
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, free_ports
@@ -98,3 +100,24 @@ async def test_an_entry_is_in_neither_where_a_twin_takes_it(tmp_path: Path, name
             return [info["state"]["messages"] for info in infos] == [0, 0]
 
         await until(empty, 5, "no entry is left in either")
+
+
+@within(40)
+async def test_a_twin_is_warned_of_where_the_own_domain_answers_first(tmp_path: Path, name: str) -> None:
+    """In check mode as well."""
+    async with hub_and_leaf(tmp_path) as (at_hub, at_leaf):
+        await create_at_hub(name, at_hub, at_leaf)
+        js = JetStream(at_leaf)
+        assert await warning_of_twin(js, (await Manager.load(name, JetStream(at_hub))).state) is None
+        await ask(at_leaf, f"STREAM.CREATE.GOVERNOR_{name}", await stored_config(at_hub, name))
+        params = {
+            **dict.fromkeys(("max_age", "replicas", "subject", "description", "queue", "lease", "collective")),
+            "force": False,
+        }
+        for check_mode in (True, False):
+            warnings: list[str] = []
+            await present(js, {**params, "name": name, "limit": 1}, check_mode, warnings.append)
+            assert len(warnings) == 1
+            assert warnings[0].startswith(
+                f"Governor '{name}' of the JetStream domain 'leaf' has a twin in another domain"
+            )

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils._connection import connected
 from ansible_collections.jetstream.governor.plugins.module_utils._settings import resolve
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
-from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.tests.faults.crowd import create
 from ansible_collections.jetstream.governor.tests.support.client import within
 from ansible_collections.jetstream.governor.tests.support.keys import Authority
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer, cluster
@@ -42,7 +42,7 @@ async def test_the_slot_is_released_at_another_node(name: str, tmp_path: Path, w
     with cluster(tmp_path, config=f"{USERS}\n{tls}", advertise=True) as nodes:
         settings = resolve(options(nodes[0], ca), {})
         async with connected(settings) as js:
-            await Manager.create(name, js, limit=1, replicas=3)
+            await create(name, js, limit=1)
             slot = await Governor(name, js).start("work", timeout=10)
         nodes[0].stop(signal.SIGKILL)
         began = asyncio.get_running_loop().time()
@@ -57,6 +57,6 @@ async def test_one_connection_goes_on_at_another_node(name: str, tmp_path: Path)
     """Also where the login was in the URL of the first."""
     with cluster(tmp_path, config=USERS, advertise=True) as nodes:
         async with connected(resolve(options(nodes[0], ""), {})) as js:
-            manager = await Manager.create(name, js, limit=1, replicas=3)
+            manager = await create(name, js, limit=1)
             nodes[0].stop(signal.SIGKILL)
             assert await manager.active() == 0

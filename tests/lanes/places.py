@@ -20,6 +20,7 @@ PIP_CACHE = WORK / "pip-cache"
 SERVERS = WORK / "nats"
 AWX_COLLECTIONS = WORK / "awx"
 TREE = WORK / "tree"
+SITE = WORK / "site"
 
 COLLECTION = Path("ansible_collections") / "jetstream" / "governor"
 

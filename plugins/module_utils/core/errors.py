@@ -165,7 +165,12 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
     ErrorCode(10065, None, SubjectTaken, "Choose another subject, or delete the stream that has it."),
     ErrorCode(10060, None, SubjectTaken, "The campaign subject leads to another stream: look at both streams."),
     ErrorCode(10074, None, ConfigRefused, "More than one replica needs a cluster of JetStream servers."),
-    ErrorCode(10005, None, ConfigRefused, "The cluster has fewer JetStream servers than the replicas asked for."),
+    ErrorCode(
+        10005,
+        None,
+        ConfigRefused,
+        "The cluster has fewer JetStream servers than the replicas asked for, or they have not all met yet.",
+    ),
     ErrorCode(10052, None, ConfigRefused),
     ErrorCode(10039, None, JetStreamUnavailable, "Enable JetStream for the account of this user."),
     ErrorCode(10076, None, JetStreamUnavailable, "Start nats-server with JetStream enabled (-js)."),

@@ -12,6 +12,7 @@ that has no code of its own. The messages are documented in NATS's ADR-1 and ADR
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Coroutine
@@ -109,7 +110,12 @@ class JetStream:
 
     def api_subject(self, verb: str) -> str:
         """Return the subject of an API request, in this domain or below this prefix."""
-        return f"{self.api_prefix or (f'$JS.{self.domain}.API' if self.domain else '$JS.API')}.{verb}"
+        return f"{self.api}.{verb}"
+
+    @property
+    def api(self) -> str:
+        """The prefix of the subjects of the API, which differs for each JetStream that the connection leads to."""
+        return self.api_prefix or (f"$JS.{self.domain}.API" if self.domain else "$JS.API")
 
     async def publish(self, subject: str, body: bytes, headers: dict[str, str], *, what: str) -> Json:
         """Publish one message to a stream, and return the acknowledgement: ``stream``, ``seq``, perhaps ``duplicate``.
@@ -136,6 +142,27 @@ class JetStream:
                 raise NotSent(str(exc)) from exc
             return False
         return heard is not None
+
+    async def count_answers(self, subject: str, headers: dict[str, str], within: float) -> int:
+        """Publish an empty message, and return how many answer it within so many seconds.
+
+        What a lost connection or a missing permission keeps from being answered does not count, and is no error.
+        """
+        from nats.errors import Error
+
+        loop, answers = asyncio.get_running_loop(), 0
+        with contextlib.suppress(Error):
+            subscription = await self.nc.subscribe(self.nc.new_inbox())
+            try:
+                await self.nc.publish(subject, b"", reply=subscription.subject, headers=headers)
+                until = loop.time() + within
+                while (left := until - loop.time()) > 0:
+                    message = await subscription.next_msg(left)
+                    # A status is the server's own word, that nobody listens.
+                    answers += "Status" not in (message.headers or {})
+            finally:
+                await subscription.unsubscribe()
+        return answers
 
     async def call_paged(self, verb: str, key: str, request: Json, *, what: str) -> list[Any]:
         """Return all items of a list, which is ``key`` in each answer, page by page.

@@ -109,10 +109,10 @@ class Leases:
 
     async def _stream(self) -> _Stream:
         """Read what does not change as a rule, once over each connection, also where thousands come at once."""
-        known, domain = _streams.setdefault(self.js.nc, {}), self.js.domain
-        reading = known.get(domain)
+        known, api = _streams.setdefault(self.js.nc, {}), self.js.api
+        reading = known.get(api)
         if reading is None or (reading.done() and (reading.cancelled() or reading.exception())):
-            reading = known[domain] = asyncio.ensure_future(self._read())
+            reading = known[api] = asyncio.ensure_future(self._read())
         # Whoever is cancelled does not end it for the others.
         return await asyncio.shield(reading)
 
@@ -209,7 +209,7 @@ class Leases:
 
 
 _renewed: WeakSet[Client] = WeakSet()
-_streams: WeakKeyDictionary[Client, dict[str | None, asyncio.Future[_Stream]]] = WeakKeyDictionary()
+_streams: WeakKeyDictionary[Client, dict[str, asyncio.Future[_Stream]]] = WeakKeyDictionary()
 
 
 def _no_leases(js: JetStream) -> NoLeases:

@@ -21,9 +21,6 @@ from .errors import (
     InUse,
     NoQueue,
     NotApplied,
-    NoVerdict,
-    PermissionRefused,
-    SubjectTaken,
     UnknownGovernor,
 )
 from .hazards import check_change, hazards
@@ -33,6 +30,7 @@ from .names import stream_name
 from .pause import Pause
 from .stack import Stack
 from .state import State
+from .twins import refuse_to_be_one
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -41,9 +39,6 @@ if TYPE_CHECKING:
 # used twice. Older servers lose the entries of such a stream when they restart and its first one is still there
 # (nats-server#6753).
 _STARTS_ANYWHERE = (2, 11, 2)
-
-# Seconds to wait for the answer of another stream on a subject. A stream that listens there answers in milliseconds.
-_LISTEN = 1.0
 
 # How often to update a governor that others change at the same time, and the longest pause, in seconds, before that.
 _ROUNDS = 5
@@ -199,7 +194,7 @@ class Manager:
             wanted["first_seq"] = round(time.time() * 1e6)
         what = f"Could not {verb.lower()} governor '{name}'"
         if current is None or plan.after.subject != current.config.subject:
-            await _only_one_listens(js, plan.after.subject, what)
+            await refuse_to_be_one(js, plan.after.subject, what)
         if plan.after.lease == "ready" and {"lease", "replicas"} & {change.option for change in plan.changes}:
             # Before anybody can acquire a slot that is to have one.
             await Leases(js).make(plan.after.replicas, what)
@@ -370,24 +365,3 @@ class Manager:
         changed = await self.apply(plan_change(self.name, self.config, desired, self.js.location), self.js, self, force)
         self.state, self.changes = changed.state, changed.changes
         self.queue_condition, self.lease_condition = changed.queue_condition, changed.lease_condition
-
-
-async def _only_one_listens(js: JetStream, subject: str, what: str) -> None:
-    """Raise SubjectTaken when a stream of another JetStream domain listens on the subject: each entry would be in both.
-
-    Streams of this domain do not count: the server refuses a subject that one of them has.
-    """
-    asking = replace(js, timeout=min(js.timeout, _LISTEN))
-    try:
-        # No stream has the name that is expected, so nothing is stored.
-        await asking.publish(subject, b"", {"Nats-Expected-Stream": "none"}, what=what)
-    except (UnknownGovernor, PermissionRefused, NoVerdict) as exc:
-        js.logger.debug("%s", exc)
-        return
-    except SubjectTaken as exc:
-        here = await js.until_verdict(lambda: js.call("STREAM.NAMES", {"subject": subject}, what=what))
-        if not here.get("streams"):
-            raise SubjectTaken(
-                f"{what}: a stream in another JetStream domain listens on '{subject}', and each entry would be in "
-                "both. Use that governor by its domain (js_domain), or choose another subject."
-            ) from exc

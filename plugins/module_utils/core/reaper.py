@@ -55,7 +55,7 @@ class Reaper:
         self._leases = Leases(stack.js)
         self._timing = stack.js.timing
         observations = _observations.setdefault(stack.js.nc, {})
-        self._seen = observations.setdefault((stack.js.domain, stack.name), _Observation())
+        self._seen = observations.setdefault((stack.js.api, stack.name), _Observation())
 
     async def look(self, state: State) -> float | None:
         """Look once, and reap who is proven dead. ``state`` is the governor as just read.
@@ -117,4 +117,4 @@ class Reaper:
             )
 
 
-_observations: WeakKeyDictionary[Client, dict[tuple[str | None, str], _Observation]] = WeakKeyDictionary()
+_observations: WeakKeyDictionary[Client, dict[tuple[str, str], _Observation]] = WeakKeyDictionary()

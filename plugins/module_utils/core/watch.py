@@ -74,13 +74,13 @@ class Watch:
             place.notify_loss()
 
 
-_watches: WeakKeyDictionary[Client, dict[tuple[str | None, str], Watch]] = WeakKeyDictionary()
+_watches: WeakKeyDictionary[Client, dict[tuple[str, str], Watch]] = WeakKeyDictionary()
 
 
 def current_watch(queue: Queue) -> Watch:
     """Return the watch of this queue over its connection. A new one is made after the last one has ended."""
     watches = _watches.setdefault(queue.js.nc, {})
-    key = queue.js.domain, queue.name
+    key = queue.js.api, queue.name
     if key not in watches or watches[key].ended:
         watches[key] = Watch()
     return watches[key]

@@ -31,7 +31,7 @@ class FakeAdoption:
     """A keeper that sees a governor that was ``created`` at this time."""
 
     def __init__(self, created: Optional[str], *words: Any) -> None:
-        self.created = created
+        self.told = {} if created is None else {"kept": created}
         self.words = words
 
     def __enter__(self) -> FakeAdoption:
@@ -60,6 +60,7 @@ def run(
     answer: dict[str, Any],
     created: Optional[str] = None,
     connection: str = "ssh",
+    become: Optional[str] = None,
     **task: Any,
 ) -> Ran:
     """Run the action with a module that returns this answer, and a keeper that sees a governor of that age."""
@@ -73,7 +74,8 @@ def run(
         "get_play": lambda: SimpleNamespace(strategy="linear", serial=[]),
         **task,
     }
-    its_connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"), transport=connection)
+    shell = SimpleNamespace(tmpdir="/nowhere")
+    its_connection: Any = SimpleNamespace(_shell=shell, transport=connection, become=become)
     task_of_it: Any = SimpleNamespace(**fake_task)
     nothing: Any = None
     action = ActionModule(task_of_it, its_connection, nothing, nothing, nothing, nothing)
@@ -198,9 +200,18 @@ def test_the_module_knows_which_governor_the_keeper_sees() -> None:
     assert ran.words["module_args"]["play"] == {**PLAY, "kept": "noon"}
     assert ran.result == ANSWER
     (adoption,) = ran.adoptions
-    args, environment, owner = adoption.words
+    args, environment, owner, reads_files = adoption.words
     assert (args["governor"], environment) == ("g", {"NATS_URL": "nats://h"})
     assert owner == Owner(run_id({}), "web01", "web01")
+    assert not reads_files
+
+
+@pytest.mark.parametrize(("become", "reads_files"), [(None, True), ("sudo", False)])
+def test_a_module_of_the_same_user_on_this_machine_reads_what_the_keeper_writes(
+    become: Optional[str], reads_files: bool
+) -> None:
+    (adoption,) = run({"governor": "g"}, TASK_VARS, ANSWER, connection="local", become=become).adoptions
+    assert adoption.words[-1] is reads_files
 
 
 @in_the_background

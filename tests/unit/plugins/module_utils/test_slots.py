@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Optional, cast
 
@@ -131,6 +133,25 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_request_by_default() -> None:
     assert request_of() == REQUEST
+
+
+@pytest.mark.parametrize(("written", "kept"), [("noon", "noon"), ("", None)])
+def test_what_the_keeper_sees_is_read_as_soon_as_it_has_written_it(
+    tmp_path: Path, written: str, kept: Optional[str]
+) -> None:
+    file = tmp_path / "created"
+    with ThreadPoolExecutor() as pool:
+        request = pool.submit(request_of, play={**DEFAULTS["play"], "kept_in": str(file)})
+        file.with_suffix(".new").write_text(written, encoding="utf-8")
+        file.with_suffix(".new").replace(file)
+    assert request.result().kept == kept
+
+
+def test_a_keeper_that_writes_nothing_is_not_waited_for_without_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "_WRITTEN_WITHIN", 0.05)
+    assert request_of(play={**DEFAULTS["play"], "kept_in": str(tmp_path / "created")}).kept is None
 
 
 def test_a_request_with_everything() -> None:

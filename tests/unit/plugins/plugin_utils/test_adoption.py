@@ -39,6 +39,11 @@ class Link:
         self.swept.append(address)
         return self._created
 
+    def sweep_and_write(self, address: Address, run_id: str) -> str:
+        assert run_id == "run"
+        self.swept.append(address)
+        return "/run/created"
+
     def adopt(self, held: Held) -> None:
         self.adopted.append(held)
 
@@ -51,15 +56,17 @@ def result(token: Optional[str]) -> dict[str, Any]:
     return {"acquired": True, "slot": slot, **({} if token is None else {"for_the_keeper": token})}
 
 
-def adopted(monkeypatch: pytest.MonkeyPatch, link: Link, token: Optional[str], **args: Any) -> dict[str, Any]:
+def adopted(
+    monkeypatch: pytest.MonkeyPatch, link: Link, token: Optional[str], reads_files: bool = False, **args: Any
+) -> dict[str, Any]:
     monkeypatch.setattr(module, "KeeperLink", link)
-    with Adoption({**ARGS, **args}, {"NATS_USER": "u", "NATS_PASSWORD": "p"}, OWNER) as adoption:
-        return {"created": adoption.created, "result": adoption.adopt(result(token))}
+    with Adoption({**ARGS, **args}, {"NATS_USER": "u", "NATS_PASSWORD": "p"}, OWNER, reads_files) as adoption:
+        return {"told": adoption.told, "result": adoption.adopt(result(token))}
 
 
 def test_a_slot_with_a_lease_is_handed_over_and_nobody_else_sees_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
     link = Link()
-    assert adopted(monkeypatch, link, "token") == {"created": "noon", "result": result(None)}
+    assert adopted(monkeypatch, link, "token") == {"told": {"kept": "noon"}, "result": result(None)}
     (address,) = link.swept
     assert (address.governor, address.settings.servers) == ("g", ("nats://a:4222",))
     # An empty option counts as not given, and the environment of the task tells.
@@ -69,18 +76,27 @@ def test_a_slot_with_a_lease_is_handed_over_and_nobody_else_sees_its_token(monke
     assert link.is_done
 
 
+def test_who_can_read_files_begins_while_the_keeper_is_still_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = Link()
+    told = {"kept_in": "/run/created"}
+    assert adopted(monkeypatch, link, "token", reads_files=True) == {"told": told, "result": result(None)}
+    assert (len(link.swept), len(link.adopted), link.is_done) == (1, 1, True)
+
+
 def test_without_a_lease_there_is_nothing_to_hand_over(monkeypatch: pytest.MonkeyPatch) -> None:
     link = Link(created=None)
-    assert adopted(monkeypatch, link, None) == {"created": None, "result": result(None)}
+    assert adopted(monkeypatch, link, None) == {"told": {}, "result": result(None)}
     assert (len(link.swept), link.adopted, link.is_done) == (1, [], True)
 
 
 def test_without_a_keeper_the_module_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert adopted(monkeypatch, Link(there=False), None) == {"created": None, "result": result(None)}
+    for reads_files in (False, True):
+        link = Link(there=False)
+        assert adopted(monkeypatch, link, None, reads_files) == {"told": {}, "result": result(None)}
 
 
 @pytest.mark.parametrize("wrong", [{"servers": "http://a"}, {"connect_timeout": "soon"}, {"tls_first": "perhaps"}])
 def test_wrong_options_are_the_modules_business(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]) -> None:
     link = Link()
-    assert adopted(monkeypatch, link, None, **wrong) == {"created": None, "result": result(None)}
+    assert adopted(monkeypatch, link, None, **wrong) == {"told": {}, "result": result(None)}
     assert link.swept == []

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
@@ -38,6 +39,7 @@ class FakeSlots:
     def __init__(self) -> None:
         self.done: list[Any] = []
         self.on_lost: Optional[Callable[[str], None]] = None
+        self.governor_created: Optional[str] = "noon"
 
     def watch(self, address: Address) -> None:
         self.done.append(("watch", address.governor))
@@ -55,8 +57,8 @@ class FakeSlots:
     def sweep_at_the_end(self, address: Address, run_id: str) -> None:
         self.done.append(("sweep", address.governor, run_id))
 
-    async def created(self, _address: Address) -> str:
-        return "noon"
+    async def created(self, _address: Address) -> Optional[str]:
+        return self.governor_created
 
 
 @pytest.fixture
@@ -197,6 +199,25 @@ def test_a_module_is_told_of_its_governor_and_its_slot_is_kept_without_a_worker(
             await asyncio.wait_for(worker.served, 5)
 
     asyncio.run(works())
+
+
+@pytest.mark.parametrize("created", ["noon", None])
+def test_a_module_that_reads_files_finds_its_governor_in_one(
+    slots: FakeSlots, tmp_path: Path, created: Optional[str]
+) -> None:
+    slots.governor_created = created
+    file = tmp_path / "created"
+
+    async def works() -> None:
+        async with Said(slots) as worker:
+            worker.say("sweep", run_id="run", file=str(tmp_path / "gone" / "created"), **address_words(ADDRESS))
+            worker.say("sweep", run_id="run", file=str(file), **address_words(ADDRESS))
+            worker.say("done", gives_back=False)
+            await asyncio.wait_for(worker.served, 5)
+
+    asyncio.run(works())
+    assert file.read_text(encoding="utf-8") == (created or "")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("stops_work", [True, False])
