@@ -230,6 +230,11 @@ slot:
       returned: after a wait in vain
       type: int
       sample: 5
+    paused:
+      description: Whether the governor was paused when the time to wait was over.
+      returned: after a wait in vain
+      type: bool
+      sample: false
     holders:
       description: At most five of those who held slots, those who held them longest first. C(age) is in seconds.
       returned: after a wait in vain

@@ -36,7 +36,8 @@ class Progress:
         told += [f"oldest {each.shown} {format_duration(each.age(state.now))}" for each in seen.oldest]
         if seen.waiting is not None:
             told.append(_in_the_queue(seen))
-        self._show(", ".join(told))
+        paused = f". {state.pause_words}" if state.pause_words else ""
+        self._show(", ".join(told) + paused)
 
 
 def _in_the_queue(seen: Situation) -> str:

@@ -183,7 +183,10 @@ class Trial:
 
         await until(waiting, 2, "somebody waits")
         await asyncio.sleep(_FIRST_LOOK_OVER)
+        made = await Manager.load(name, self.nc)
+        await made.pause("deploy@ctl1")
         await Manager.ensure(name, self.nc, limit=2)
+        await made.resume()
         called = await asyncio.wait_for(waits, 3)
         manager = await Manager.load(name, self.nc)
         assert (await manager.evict(slot.seq), await manager.reset(), await called.finish()) == ("r", 1, False)

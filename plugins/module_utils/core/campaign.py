@@ -21,6 +21,7 @@ from .errors import GovernorError, InvalidValue, NotSent, NoVerdict, WaitTimeout
 from .jetstream import JetStream, jetstream
 from .leases import Leases
 from .names import Owner, check_label, check_subject
+from .pause import WHAT_TO_DO
 from .renewal import OnLost, Renewal
 from .report import OnWait, report
 from .situation import read_situation
@@ -254,9 +255,9 @@ class _Campaign:
 
     async def _gives_way(self, state: State | None) -> bool:
         """To those in the queue who were called to the empty slots: it queues before its first try then."""
-        if state is None or state.active >= state.config.limit:
+        if state is None or not state.room:
             return False
-        return await self._stack.queue.has_woken(state.config.limit - state.active)
+        return await self._stack.queue.has_woken(state.room)
 
     async def _wait(self, tries: Tries) -> int | None:
         """Return the sequence of the entry; None when time is up."""
@@ -333,22 +334,30 @@ class _Campaign:
         return {"attempts": tries, "waited": round(waited, 3), "waited_by": self._waited_by}
 
     async def _in_vain(self, facts: Facts) -> WaitTimeout:
-        """The error when time is up, with who holds the slots as far as that can still be learned."""
+        """The error when time is up, with who holds the slots or has paused the governor, as far as that is known."""
         try:
             seen = await read_situation(self._stack, _HOLDERS_TOLD)
         except GovernorError as exc:
             return self._timed_out(facts, f"and who holds the slots could not be read: {exc}")
         state = seen.state
         self._js.in_background(self._look_for_dead(state))
+        holders = [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in seen.oldest]
+        paused = bool(state.config.paused)
+        facts = {**facts, "active": state.active, "limit": state.config.limit, "paused": paused, "holders": holders}
+        if paused:
+            return self._paused(facts, state.pause_words)
         detail = f"{state.active} of {state.config.limit} slots held"
         if not facts["attempts"]:
             detail += ", and others in the queue called to the rest"
         if seen.oldest:
             detail += f", oldest by {seen.oldest[0].shown} for {format_duration(seen.oldest[0].age(state.now))}"
-        holders = [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in seen.oldest]
-        return self._timed_out(
-            {**facts, "active": state.active, "limit": state.config.limit, "holders": holders}, detail
-        )
+        return self._timed_out(facts, detail)
+
+    def _paused(self, facts: Facts, words: str) -> WaitTimeout:
+        """The error when time is up and the governor is paused."""
+        if self._deadline <= self._began:
+            return WaitTimeout(f"{words}. {WHAT_TO_DO}", **facts)
+        return WaitTimeout(f"{self._timed_out(facts, words)} {WHAT_TO_DO}", **facts)
 
     async def _look_for_dead(self, state: State) -> None:
         """Have looked for dead holders, as those do who wait: the next try may find that they were absent before."""

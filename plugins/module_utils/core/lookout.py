@@ -131,6 +131,10 @@ class Lookout:
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self._record(state, queue)
         self.next_look = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
+        if state.config.paused:
+            # Its empty slots are nobody's, and a try would tell nothing.
+            self._empty_looks = 0
+            return Advice.WAIT
         if self._others_enter(entered - woken, state.config.limit) or state.config.subject != self.subject:
             return Advice.TRY
         if state.active >= state.config.limit:

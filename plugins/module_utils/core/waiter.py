@@ -119,7 +119,7 @@ class Waiter:
         self.waited_by = "polling"
         await self._reap()
         until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
-        self._queue.js.logger.debug("governor %s is full, waiting without a queue", self._queue.name)
+        self._queue.js.logger.debug("governor %s has no room, waiting without a queue", self._queue.name)
         await self._timing.sleep(max(0.0, until - self._timing.clock()))
         return self._timing.clock() >= min(deadline, self._poll_at)
 
@@ -158,7 +158,7 @@ class Waiter:
             # The next try tells what is wrong with the connection.
             self._queue.js.logger.debug("%s", exc)
             return
-        self._queue.js.logger.debug("governor %s is full, joined its queue", self._queue.name)
+        self._queue.js.logger.debug("governor %s has no room, joined its queue", self._queue.name)
         self._mine, self.waited_by = place, "queue"
         self._lookout.note_join()
         if self.urgency.given != NORMAL:

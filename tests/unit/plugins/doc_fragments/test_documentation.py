@@ -218,13 +218,13 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
     request = SimpleNamespace(campaign=asked, kept=None, check_mode=False, warn=pytest.fail)
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
-    assert set(documented) == {*held, "holders", "released", "evicted"} - {"changed", "diff"}
+    assert set(documented) == {*held, "paused", "holders", "released", "evicted"} - {"changed", "diff"}
     assert set(documented["slot"]["contains"]) == set(held["slot"])
 
 
 def test_the_result_of_governed_is_documented() -> None:
     asked = parse_campaign(DEFAULTS, "r", "web01")
-    in_vain = {"active", "limit", "holders"}
+    in_vain = {"active", "limit", "paused", "holders"}
     assert set(results("governed")) == {"slot", "results"}
     assert set(results("governed")["slot"]["contains"]) == {*governed_result(asked, None, None), *in_vain, "msg"}
 

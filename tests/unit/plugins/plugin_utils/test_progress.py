@@ -10,6 +10,7 @@ from typing import Any, Union
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError, NoVerdict
+from ansible_collections.jetstream.governor.plugins.module_utils.core.pause import Pause
 from ansible_collections.jetstream.governor.plugins.module_utils.core.situation import Situation
 from ansible_collections.jetstream.governor.plugins.plugin_utils._progress import Progress
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import a_state, an_entry
@@ -46,6 +47,15 @@ def test_another_priority_than_the_normal_one_is_told() -> None:
     assert lines == [
         "web01 waits for db, priority low: 2 of 2 slots held, 20s, about position 3 of 7 in the queue",
     ]
+
+
+def test_a_pause() -> None:
+    paused = Pause("deploy@ctl1", None, "incident 4711")
+    seen = Situation(a_state(2, paused=paused), OLDEST, waiting=7, position=3)
+    assert told(seen) == (
+        "web01 waits for db: 2 of 2 slots held, 20s, oldest db01 2m10s, about position 3 of 7 in the queue. "
+        "g is paused by deploy@ctl1: incident 4711"
+    )
 
 
 def test_a_server_that_does_not_answer() -> None:
