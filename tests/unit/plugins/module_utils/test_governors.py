@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import re
-import socket
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Optional, cast
@@ -141,34 +137,6 @@ def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
             "changes": [{"option": option, "before": None, "after": value} for option, value in config.items()],
             "diff": {"before": {}, "after": config},
         }
-
-
-def test_a_pause_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
-    me = f"{pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
-    existing(monkeypatch, a_manager(active=1))
-    result = foretold(paused=True, reason="incident 4711")
-    assert result["changes"] == [
-        {"option": "paused", "before": False, "after": True},
-        {"option": "reason", "before": None, "after": "incident 4711"},
-    ]
-    governor = result["governor"]
-    assert (governor["paused"], governor["reason"], governor["paused_by"]) == (True, "incident 4711", me)
-    assert re.fullmatch(rf"g is paused by {me} since \d\d:\d\d: incident 4711", governor["pause"])
-    assert foretold(paused=False)["changed"] is False
-
-
-def test_a_container_may_have_no_name_for_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    existing(monkeypatch, a_manager())
-    monkeypatch.setattr(os, "geteuid", lambda: 2**31 - 7)
-    assert foretold(paused=True)["governor"]["paused_by"] == f"{2**31 - 7}@{socket.gethostname()}"
-
-
-@pytest.mark.parametrize("paused", [None, False])
-def test_a_reason_needs_a_pause(monkeypatch: pytest.MonkeyPatch, paused: Optional[bool]) -> None:
-    existing(monkeypatch, a_manager())
-    with pytest.raises(InvalidValue) as caught:
-        foretold(paused=paused, reason="incident 4711")
-    assert str(caught.value) == "reason is why a governor is paused: it needs 'paused: true'."
 
 
 def test_a_change_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
