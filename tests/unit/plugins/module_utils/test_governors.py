@@ -29,9 +29,6 @@ from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNat
 UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
 """A connection that fails whatever is asked of it."""
 
-NOTHING = dict.fromkeys(
-    ["limit", "max_age", "replicas", "subject", "collective", "description", "queue", "lease", "paused", "reason"]
-)
 CONFIG = {
     "limit": 2,
     "max_age": 60.0,
@@ -43,6 +40,7 @@ CONFIG = {
     "paused": False,
     "reason": None,
 }
+NOTHING = dict.fromkeys([*CONFIG, "collective"])
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -116,9 +114,7 @@ def one_to_come(**settings: Any) -> dict[str, Any]:
         "over_limit": False,
         "last_active": None,
         "created": None,
-        "paused_by": None,
-        "paused_since": None,
-        "pause": None,
+        **dict.fromkeys(["paused_by", "paused_since", "pause"]),
         "hazards": [],
     }
 
@@ -202,8 +198,7 @@ ONE_TO_COME = (
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"description": "x", "queue": False}, {"paused": False}, {}],
+    "given", [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"queue": False, "paused": False}, {}]
 )
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
