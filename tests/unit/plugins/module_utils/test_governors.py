@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import re
-import socket
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Optional, cast
@@ -34,9 +30,6 @@ NOBODY = {"urgent": 0, "high": 0, "normal": 0, "low": 0}
 UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
 """A connection that fails whatever is asked of it."""
 
-NOTHING = dict.fromkeys(
-    ["limit", "max_age", "replicas", "subject", "collective", "description", "queue", "lease", "paused", "reason"]
-)
 CONFIG = {
     "limit": 2,
     "max_age": 60.0,
@@ -48,6 +41,7 @@ CONFIG = {
     "paused": False,
     "reason": None,
 }
+NOTHING = dict.fromkeys([*CONFIG, "collective"])
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -121,9 +115,7 @@ def one_to_come(**settings: Any) -> dict[str, Any]:
         "over_limit": False,
         "last_active": None,
         "created": None,
-        "paused_by": None,
-        "paused_since": None,
-        "pause": None,
+        **dict.fromkeys(["paused_by", "paused_since", "pause"]),
         "hazards": [],
     }
 
@@ -142,34 +134,6 @@ def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
             "changes": [{"option": option, "before": None, "after": value} for option, value in config.items()],
             "diff": {"before": {}, "after": config},
         }
-
-
-def test_a_pause_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
-    me = f"{pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
-    existing(monkeypatch, a_manager(active=1))
-    result = foretold(paused=True, reason="incident 4711")
-    assert result["changes"] == [
-        {"option": "paused", "before": False, "after": True},
-        {"option": "reason", "before": None, "after": "incident 4711"},
-    ]
-    governor = result["governor"]
-    assert (governor["paused"], governor["reason"], governor["paused_by"]) == (True, "incident 4711", me)
-    assert re.fullmatch(rf"g is paused by {me} since \d\d:\d\d: incident 4711", governor["pause"])
-    assert foretold(paused=False)["changed"] is False
-
-
-def test_a_container_may_have_no_name_for_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    existing(monkeypatch, a_manager())
-    monkeypatch.setattr(os, "geteuid", lambda: 2**31 - 7)
-    assert foretold(paused=True)["governor"]["paused_by"] == f"{2**31 - 7}@{socket.gethostname()}"
-
-
-@pytest.mark.parametrize("paused", [None, False])
-def test_a_reason_needs_a_pause(monkeypatch: pytest.MonkeyPatch, paused: Optional[bool]) -> None:
-    existing(monkeypatch, a_manager())
-    with pytest.raises(InvalidValue) as caught:
-        foretold(paused=paused, reason="incident 4711")
-    assert str(caught.value) == "reason is why a governor is paused: it needs 'paused: true'."
 
 
 def test_a_change_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,8 +199,7 @@ ONE_TO_COME = (
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"description": "x", "queue": False}, {"paused": False}, {}],
+    "given", [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"queue": False, "paused": False}, {}]
 )
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
