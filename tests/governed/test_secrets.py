@@ -8,7 +8,6 @@ Each host signs in in a way of its own, rightly or wrongly, through every face.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -24,11 +23,26 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils._connection_options import CONNECTION_OPTIONS
 from ansible_collections.jetstream.governor.plugins.module_utils._logins import credentials
 from ansible_collections.jetstream.governor.tests.support.gates import PASSWORD, TOKEN, Gates, gates
+from ansible_collections.jetstream.governor.tests.support.logins import data, options_of
 from ansible_collections.jetstream.governor.tests.support.playbook import running, venvs
 
 CORES = venvs()
 BOUND = 240.0
 WRONG = "gnorw-fo-ydobon"
+SHOWN = (
+    "password",
+    "password-in-url",
+    "password-of-data",
+    "token",
+    "token-as-user",
+    "token-in-url",
+    "creds",
+    "creds-of-data",
+    "jwt",
+    "bearer",
+    "nkey",
+)
+"""Of all logins those in whose options something secret stands, or may."""
 
 pytestmark = pytest.mark.parametrize("venv", CORES, ids=[each.name for each in CORES])
 
@@ -39,10 +53,6 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gates]:
         yield opened
 
 
-def data(text: str) -> str:
-    return f"data:;base64,{base64.b64encode(text.encode()).decode()}"
-
-
 def context(folder: Path, name: str, **fields: Any) -> dict[str, str]:
     path = folder / f"{name}.json"
     path.write_text(json.dumps(fields))
@@ -51,20 +61,9 @@ def context(folder: Path, name: str, **fields: Any) -> dict[str, str]:
 
 def right_ways(at: Gates, folder: Path) -> dict[str, dict[str, Any]]:
     pair = credentials(at.jwt, at.seed)
-    user, token, jwt, nkey = ({"servers": at.url(name)} for name in ("user", "token", "jwt", "nkey"))
     return {
-        "password": {**user, "user": "ada", "password": PASSWORD},
-        "password-in-url": {"servers": at.url("user").replace("//", f"//ada:{PASSWORD}@")},
-        "password-in-data": {**user, "user": "ada", "password": data(PASSWORD)},
-        "token": {**token, "token": TOKEN},
-        "token-as-user": {**token, "user": TOKEN},
-        "token-in-url": {"servers": at.url("token").replace("//", f"//{TOKEN}@")},
-        "creds": {**jwt, "creds": at.creds()},
-        "creds-in-data": {**jwt, "creds": data(pair)},
+        **{name: options_of(name, at) for name in SHOWN},
         "creds-embedded": context(folder, "embedded", url=at.url("jwt"), creds=data(pair)),
-        "jwt": {**jwt, "user_jwt": at.jwt, "user_seed": at.seed},
-        "bearer": {**jwt, "user_jwt": at.bearer},
-        "nkey": {**nkey, "nkey_seed": at.nkey.seed},
         "context": context(folder, "context", url=at.url("user"), user="ada", password=PASSWORD),
         "tls": {"servers": at.url("tls", "tls"), "tls_ca": at.ca, "user": "ada", "password": PASSWORD},
     }
