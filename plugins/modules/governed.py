@@ -207,8 +207,9 @@ slot:
   description:
     - The slot, always with the same keys. What is not known or does not apply is null. What the task inside has
       returned stands beside the slot.
-    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known.
-      When one of RV(slots) could not be had, the others tell for how long they were held, and that they were released.
+    - In check mode, and when the task fails before it waits, only the governor, the holder, the action and the
+      priority are known. When one of RV(slots) could not be had, the others tell for how long they were held, and that
+      they were released.
   returned: as RV(slots), where there is exactly one
   type: dict
   contains:
@@ -224,6 +225,10 @@ slot:
       description: The full name of the action that ran under it. Null with O(tasks), where each of RV(results) has one.
       type: str
       sample: ansible.builtin.command
+    priority:
+      description: The priority with which the slot was waited for.
+      type: str
+      sample: normal
     seq:
       description:
         - The sequence of the slot.
@@ -273,6 +278,11 @@ slot:
       returned: after a wait in vain
       type: int
       sample: 5
+    paused:
+      description: Whether the governor was paused when the time to wait was over.
+      returned: after a wait in vain
+      type: bool
+      sample: false
     holders:
       description: At most five of those who held slots, those who held them longest first. C(age) is in seconds.
       returned: after a wait in vain

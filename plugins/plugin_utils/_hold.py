@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..module_utils._campaign_options import CampaignRequest
+from ..module_utils._campaign_options import CampaignRequest, warn_of_no_priority
 from ..module_utils._results import governed_result
 from ..module_utils._settings import Settings
 from ..module_utils.core.campaign import Governor
@@ -78,6 +78,8 @@ class Hold:
         self.goes_on = False
         self.released: bool | None = None
         self.failure: GovernorError | None = None
+        # For the result of the task: what is shown in a worker is no part of it before ansible-core 2.19.
+        self.warnings: list[str] = []
         self._owner = request.campaign.owner
         self._keeper: KeeperLink | None = None
         self._has_keeper = True
@@ -109,7 +111,7 @@ class Hold:
     def part(self, js: JetStream, in_hand: Callable[[], Sequence[str]]) -> Part:
         """Return how this slot is acquired over that connection; ``in_hand`` names the slots held while it is."""
         campaign = self.request.campaign
-        progress = Progress(campaign.governor, campaign.holder, self.request.tell, in_hand)
+        progress = Progress(campaign.governor, campaign.holder, self.request.tell, in_hand, campaign.priority)
         governor = Governor(
             campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff, on_wait=progress.tell
         )
@@ -149,6 +151,8 @@ class Hold:
             admit=self._admit,
             # Nobody would renew it, neither during the work nor when this process has ended.
             lease=None if self._keeper is not None and self.request.ends_with_work else False,
+            priority=campaign.priority,
+            ageing=campaign.ageing,
         )
         # From here on the slot has to be released, also when closing the connection is cut short.
         self.slot, self._acquired_at = slot, time.monotonic()
@@ -163,6 +167,7 @@ class Hold:
         self.check(state)
         if self.request.one_only:
             await refuse_second(stack, state, self._owner)
+        await warn_of_no_priority(self.request.campaign, stack, self.warnings.append)
 
     def _returned(self, given_back: bool) -> None:
         """Note that the slot is not held any more, although the work has not begun: given back, or lost."""

@@ -12,16 +12,22 @@ from ..module_utils._secrecy import redact
 from ..module_utils.core.durations import format_duration
 from ..module_utils.core.errors import GovernorError
 from ..module_utils.core.situation import Situation
+from ..module_utils.core.urgency import NORMAL
 
 
 class Progress:
     """The lines about one holder's wait."""
 
     def __init__(
-        self, governor: str, holder: str, show: Callable[[str], None], in_hand: Callable[[], Sequence[str]]
+        self,
+        governor: str,
+        holder: str,
+        show: Callable[[str], None],
+        in_hand: Callable[[], Sequence[str]],
+        priority: str = NORMAL,
     ) -> None:
         """Make it; ``show`` is called with each line. ``in_hand`` names the governors of slots that are held."""
-        self._who = f"{holder} waits for {governor}"
+        self._who = f"{holder} waits for {governor}" + ("" if priority == NORMAL else f", priority {priority}")
         self._show = show
         self._in_hand = in_hand
 
@@ -37,7 +43,16 @@ class Progress:
         told = [f"{self._who}: {state.active} of {state.config.limit} slots held", format_duration(waited)]
         told += [f"oldest {each.shown} {format_duration(each.age(state.now))}" for each in seen.oldest]
         if seen.waiting is not None:
-            told.append(f"about position {seen.position} of {seen.waiting} in the queue")
+            told.append(_in_the_queue(seen))
         if held := self._in_hand():
             told.append(f"holds {', '.join(held)} meanwhile")
-        self._show(", ".join(told))
+        paused = f". {state.pause_words}" if state.pause_words else ""
+        self._show(", ".join(told) + paused)
+
+
+def _in_the_queue(seen: Situation) -> str:
+    """Word who waits: the position, or where others may come before the waiter, how many wait with which priority."""
+    if seen.position is not None:
+        return f"about position {seen.position} of {seen.waiting} in the queue"
+    counts = ", ".join(f"{count} {priority}" for priority, count in (seen.by_priority or {}).items() if count)
+    return f"{seen.waiting} in the queue" + (f" ({counts})" if counts else "")

@@ -13,6 +13,7 @@ GovernorError
 ├── WaitTimeout
 ├── WrongOrder
 ├── GovernorFull
+├── EntryTooLong
 ├── EntryGone
 ├── NoQueue
 ├── NoLeases
@@ -74,6 +75,10 @@ class WrongOrder(GovernorError):
 
 class GovernorFull(GovernorError):
     """The governor has as many entries as its limit allows, and the server refuses another one."""
+
+
+class EntryTooLong(GovernorError):
+    """The entry is longer than the stream takes, as every entry is while the governor is paused."""
 
 
 class EntryGone(GovernorError):
@@ -154,6 +159,7 @@ class ErrorCode(NamedTuple):
 # decides.
 ERROR_CODES: tuple[ErrorCode, ...] = (
     ErrorCode(10077, "maximum messages exceeded", GovernorFull),
+    ErrorCode(10054, None, EntryTooLong, "Raise the max_msg_size of the governor's stream."),
     ErrorCode(10059, None, UnknownGovernor),
     ErrorCode(10037, None, EntryGone),
     ErrorCode(10043, None, EntryGone),

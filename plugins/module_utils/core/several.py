@@ -29,6 +29,7 @@ from .slot import Slot
 from .stack import Stack
 from .state import State
 from .timing import run_to_completion
+from .urgency import AGEING, NORMAL
 
 if TYPE_CHECKING:
     from .campaign import Governor
@@ -70,6 +71,8 @@ async def start_all(
     owner: Owner | None = None,
     timeout: float | None = None,
     on_lost: OnLost | None = None,
+    priority: str = NORMAL,
+    ageing: float = AGEING,
 ) -> list[Slot]:
     """Start in all of these governors, of one connection, and return a slot of each, in the order of ``governors``.
 
@@ -80,15 +83,14 @@ async def start_all(
     names = [governor.name for governor in governors]
     if not names or len(set(names)) < len(names):
         raise InvalidValue(f"start_all needs one governor at least, and none twice, not {_quoted(names) or 'none'}.")
-    parts = [Part(governor.stack, partial(_start, governor, holder, owner, on_lost)) for governor in governors]
+
+    def part(governor: Governor) -> Part:
+        start = partial(governor.start, holder, owner=owner, on_lost=on_lost, priority=priority, ageing=ageing)
+        return Part(governor.stack, lambda timeout: start(timeout=timeout))
+
+    parts = [part(governor) for governor in governors]
     await Several(parts).start(timeout)
-    return [part.slot for part in parts if part.slot is not None]
-
-
-def _start(
-    governor: Governor, holder: str, owner: Owner | None, on_lost: OnLost | None, timeout: float | None
-) -> Awaitable[Slot]:
-    return governor.start(holder, owner=owner, timeout=timeout, on_lost=on_lost)
+    return [each.slot for each in parts if each.slot is not None]
 
 
 class Several:

@@ -183,7 +183,9 @@ class FakeGovernor:
     async def delete_own(self, *_words: Any) -> bool:
         return True
 
-    async def start(self, _holder: str, *, admit: Any, lease: Optional[bool], owner: Owner, timeout: float) -> Slot:
+    async def start(
+        self, _holder: str, *, admit: Any, lease: Optional[bool], owner: Owner, timeout: float, **_urgency: Any
+    ) -> Slot:
         assert timeout == pytest.approx(30, abs=5)
         if self.full:
             raise WaitTimeout("Timed out.", attempts=3)
