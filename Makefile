@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Needs make, git and Python 3.10 to 3.13 with venv. Everything is built under .work in this checkout.
+# Needs make, git and Python 3.10 to 3.14 with venv. Everything is built under .work in this checkout.
 
 # The newest Python that works here; `make demo PYTHON=/path/to/python3.12` takes another.
 ifndef PYTHON
@@ -74,4 +74,4 @@ clean: ## remove everything that was built
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
-	@[ -n "$(PYTHON)" ] || { echo 'Python 3.10 to 3.13 with venv is needed: make ... PYTHON=/path/to/python3' >&2; exit 1; }
+	@[ -n "$(PYTHON)" ] || { echo 'Python 3.10 to 3.14 with venv is needed: make ... PYTHON=/path/to/python3' >&2; exit 1; }

@@ -95,7 +95,7 @@ class CallbackModule(CallbackBase):
 
 def _of(result: Any, name: str) -> Any:
     """Of a task's result; ansible-core has public names for it since 2.19."""
-    return getattr(result, name) if hasattr(type(result), name) else getattr(result, f"_{name}")
+    return getattr(result, name) if hasattr(result, name) else getattr(result, f"_{name}")
 
 
 def _action(task: Any) -> str:

@@ -33,6 +33,9 @@ FIELDS = {
     "jetstream_api_prefix": "js_api_prefix",
     "inbox_prefix": "inbox_prefix",
 }
+PROXY = "NATS_SOCKS_PROXY"
+# With these, the NATS CLI uses no proxy, also where the context has one.
+NO_PROXY = ("none", "NONE", "-")
 # Fields that change nothing of what is done here. A context with any other field is refused rather than half obeyed.
 _WITHOUT_MEANING = ("name", "description", "color_scheme", "jetstream_event_prefix")
 
@@ -68,6 +71,8 @@ def read_context(name: str, environ: Mapping[str, str], selected: bool = False) 
         raise InvalidValue(f"The NATS context {named} is broken: {path} is not JSON ({exc}).") from exc
     if not isinstance(fields, dict):
         raise InvalidValue(f"The NATS context {named} is broken: {path} holds no JSON object.")
+    if environ.get(PROXY) in NO_PROXY:
+        fields.pop("socks_proxy", None)
     _check(named, path, fields)
     return {option: fields.get(key) for key, option in FIELDS.items()}
 

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Literal
 
 from ._results import Result, entry_result, governor_result, predicted_governor
+from .core.census import count_by_priority
 from .core.config import Change, Desired, GovernorConfig
 from .core.durations import parse_duration
 from .core.entry import Entry
@@ -29,6 +30,7 @@ from .core.names import campaign_subject
 from .core.pause import Pause
 from .core.stack import Stack
 from .core.twins import warning_of_twin
+from .core.urgency import PRIORITIES
 
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]
@@ -167,6 +169,7 @@ async def info(js: JetStream, names: Sequence[str], collective: str | None, with
 
 async def _described(manager: Manager, with_entries: bool) -> Result:
     described = {**governor_result(manager.config, manager.state, manager.hazards), **await _queue(manager)}
+    described["waiting_by_priority"] = await _by_priority(manager, described["waiting"])
     if with_entries:
         entries = await manager.entries()
         signs = await _last_signs(manager, entries)
@@ -201,6 +204,13 @@ async def _queue(manager: Manager) -> Result:
         return {"queue": "broken" if await manager.queue.exists() else "absent", "waiting": None}
     except PermissionRefused:
         return {"queue": "unreadable", "waiting": None}
+
+
+async def _by_priority(manager: Manager, waiting: int | None) -> dict[str, int] | None:
+    """Return how many of so many waiters have which priority; None where that, or ``waiting``, is not known."""
+    if not waiting:
+        return None if waiting is None else dict.fromkeys(PRIORITIES, 0)
+    return await count_by_priority(manager.js, manager.name, waiting, everyone=True)
 
 
 def _desired(params: Params) -> Desired:

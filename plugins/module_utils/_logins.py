@@ -70,7 +70,7 @@ def _login(way: str, value: str, sources: Sources, environ: Mapping[str, str]) -
         password = _partner("password", way, value, sources)
         if password is None:
             # As in the NATS CLI.
-            return {"token": value}
+            return {"token": text_of("user", value, environ).strip()}
         return {"user": value, "password": text_of("password", password, environ)}
     if way == "creds":
         return _creds(value, environ)

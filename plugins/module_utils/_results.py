@@ -154,6 +154,7 @@ def governed_result(
         "governor": campaign.governor,
         "holder": slot.holder if slot else campaign.holder,
         "action": action,
+        "priority": campaign.priority,
         "seq": slot.seq if slot else None,
         "lease": slot.lease if slot else None,
         **waited,

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from dataclasses import field as a_field
 from typing import Any
 
-from ._contexts import context_path, is_path, read_context, selected_context
+from ._contexts import NO_PROXY, PROXY, context_path, is_path, read_context, selected_context
 from ._logins import NEEDS, WAYS, choose_login
 from ._references import path_of, unreadable
 from ._secrecy import hide, secrets_given
@@ -47,8 +47,6 @@ ENVIRONMENT = {
     "tls_key": "NATS_KEY",
     "request_timeout": "NATS_TIMEOUT",
 }
-_PROXY = "NATS_SOCKS_PROXY"
-_NO_PROXY = ("", "none", "NONE", "-")
 
 _TLS_FILES = ("tls_ca", "tls_cert", "tls_key")
 _TLS_OPTIONS = (*_TLS_FILES, "tls_first", "tls_server_name")
@@ -108,8 +106,8 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     a way to be told.
     """
     hide(secrets_given(options, environ))
-    if environ.get(_PROXY, "") not in _NO_PROXY:
-        raise InvalidValue(f"The environment variable {_PROXY} is set, but proxies are not supported here. Unset it.")
+    if environ.get(PROXY, "") not in ("", *NO_PROXY):
+        raise InvalidValue(f"The environment variable {PROXY} is set, but proxies are not supported here. Unset it.")
     sources = _sources(options, environ)
     found: dict[str, Any] = {}
     for source in sources.values():

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from ._campaign_options import CampaignRequest, parse_campaign
+from ._campaign_options import CampaignRequest, parse_campaign, warn_of_no_priority
 from ._governors import load_or_predict
 from ._guard import REFUSED, WAYS_OUT, Play, deadlock
 from ._results import NO_WAIT, Result, ended_result, owner_result, slot_result, wait_result
@@ -144,11 +144,19 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
+    await warn_of_no_priority(campaign, manager.stack, request.warn)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     # None does as the governor says.
     lease = None if is_kept else False
     try:
-        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=lease)
+        slot = await governor.start(
+            campaign.holder,
+            owner=owner,
+            timeout=campaign.wait_timeout,
+            lease=lease,
+            priority=campaign.priority,
+            ageing=campaign.ageing,
+        )
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()

@@ -143,6 +143,14 @@ governors:
         - When all governors are listed, this is read only for those that are full or paused. For the others it is V(0).
       type: int
       sample: 0
+    waiting_by_priority:
+      description:
+        - How many of RV(governors[].waiting) wait with which priority, as it was given to them; null where nobody
+          answers.
+        - Those who wait with another priority than V(normal) are asked. Who does not answer within a fifth of a second,
+          or whose NATS user may not answer, counts as V(normal).
+      type: dict
+      sample: {urgent: 0, high: 0, normal: 0, low: 0}
     lease:
       description:
         - Whether the slots that are acquired have leases, V(ready) or V(absent). Whether the stream of leases exists is

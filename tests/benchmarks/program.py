@@ -31,9 +31,11 @@ from ansible_collections.jetstream.governor.tests.benchmarks.table import Goal, 
 class Found(Protocol):
     """What a section has measured."""
 
-    def tables(self) -> list[Table]: ...
+    def tables(self) -> list[Table]:
+        """What it was."""
 
-    def goals(self) -> list[Goal]: ...
+    def goals(self) -> list[Goal]:
+        """What it should have been."""
 
     def broken(self) -> list[str]:
         """Where more worked at once than the limit allows."""

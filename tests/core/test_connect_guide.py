@@ -168,7 +168,9 @@ async def test_an_example_lets_one_in_to_work(heading: str, number: int, tmp_pat
 def rows() -> list[list[list[str]]]:
     """The words in code of each cell but the first, row by row."""
     table = (
-        GUIDE.read_text(encoding="utf-8").partition(".. list-table:: Ways to sign in\n")[2].partition("\nWhat is")[0]
+        GUIDE.read_text(encoding="utf-8")
+        .partition(".. list-table:: Ways to sign in\n")[2]
+        .partition("\nWhat differs")[0]
     )
     cells = [re.split(r"\n     - ?", row)[1:] for row in re.split(r"\n   \* - ", table)[2:]]
     return [[re.findall("``(.+?)``", cell) for cell in row] for row in cells]

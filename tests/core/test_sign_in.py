@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils._contexts impor
 from ansible_collections.jetstream.governor.plugins.module_utils._logins import credentials
 from ansible_collections.jetstream.governor.plugins.module_utils._settings import ENVIRONMENT, resolve
 from ansible_collections.jetstream.governor.tests.support.client import within
-from ansible_collections.jetstream.governor.tests.support.gates import PASSWORD, TOKEN, Gates, gates, who_am_i
+from ansible_collections.jetstream.governor.tests.support.gates import PASSWORD, Gates, gates, who_am_i
+from ansible_collections.jetstream.governor.tests.support.logins import LOGINS, environ_of, options_of
 
 FIELD_OF = {option: field for field, option in FIELDS.items()}
 
@@ -27,82 +27,6 @@ FIELD_OF = {option: field for field, option in FIELDS.items()}
 def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gates]:
     with gates(tmp_path_factory.mktemp("gates")) as opened:
         yield opened
-
-
-def data(text: str) -> str:
-    return f"data:;base64,{base64.b64encode(text.encode()).decode()}"
-
-
-def saved(path: Path, text: str) -> str:
-    path.write_text(text)
-    return str(path)
-
-
-def ways(at: Gates, folder: Path) -> dict[str, tuple[str, dict[str, Any], dict[str, str]]]:
-    """Each form of each way: the server that wants it, the options, and what the environment holds besides."""
-    pair = credentials(at.jwt, at.seed)
-    login = f"ada:{PASSWORD}@"
-    return {
-        "user and password": ("user", {"user": "ada", "password": PASSWORD}, {}),
-        "login in the URL": ("user", {"servers": at.url("user").replace("//", f"//{login}")}, {}),
-        "encoded in the URL": ("user", {"servers": at.url("user").replace("//", f"//{login.replace('a', '%61')}")}, {}),
-        "password of env://": ("user", {"user": "ada", "password": "env://SECRET"}, {"SECRET": PASSWORD}),
-        "password of data:": ("user", {"user": "ada", "password": data(PASSWORD)}, {}),
-        "token": ("token", {"token": TOKEN}, {}),
-        "token as a user": ("token", {"user": TOKEN}, {}),
-        "token in the URL": ("token", {"servers": at.url("token").replace("//", f"//{TOKEN}@")}, {}),
-        "token of file://": ("token", {"token": f"file://{saved(folder / 'token', TOKEN)}"}, {}),
-        "creds": ("jwt", {"creds": at.creds()}, {}),
-        "creds with CRLF": ("jwt", {"creds": at.creds("\r\n")}, {}),
-        "creds of file://": ("jwt", {"creds": f"file://{at.creds()}"}, {}),
-        "creds in $VAR": ("jwt", {"creds": "$GATES/ada1.creds"}, {"GATES": str(at.folder)}),
-        "creds of env://": ("jwt", {"creds": "env://SECRET"}, {"SECRET": pair}),
-        "creds of data:": ("jwt", {"creds": data(pair.replace("\n", "\r\n"))}, {}),
-        "JWT and seed": ("jwt", {"user_jwt": at.jwt, "user_seed": at.seed}, {}),
-        "JWT and seed of files": (
-            "jwt",
-            {
-                "user_jwt": f"file://{saved(folder / 'jwt', at.jwt)}",
-                "user_seed": f"file://{saved(folder / 'seed', at.seed)}",
-            },
-            {},
-        ),
-        "JWT of a bearer": ("jwt", {"user_jwt": at.bearer}, {}),
-        "nkey": ("nkey", {"nkey_seed": at.nkey.seed}, {}),
-        "nkey of a file": ("nkey", {"nkey_seed": saved(folder / "nkey", f"# mine\r\n{at.nkey.seed}\r\n")}, {}),
-        "nkey of env://": ("nkey", {"nkey_seed": "env://SECRET"}, {"SECRET": at.nkey.seed}),
-        "nkey of data:": ("nkey", {"nkey_seed": data(at.nkey.seed)}, {}),
-        "nkey in $VAR": ("nkey", {"nkey_seed": "${GATES}/nkey"}, {"GATES": str(folder)}),
-        "certificate": ("mapped", {"tls_ca": at.ca, "tls_cert": at.certificate, "tls_key": at.key}, {}),
-    }
-
-
-WAYS = [
-    "user and password",
-    "login in the URL",
-    "encoded in the URL",
-    "password of env://",
-    "password of data:",
-    "token",
-    "token as a user",
-    "token in the URL",
-    "token of file://",
-    "creds",
-    "creds with CRLF",
-    "creds of file://",
-    "creds in $VAR",
-    "creds of env://",
-    "creds of data:",
-    "JWT and seed",
-    "JWT and seed of files",
-    "JWT of a bearer",
-    "nkey",
-    "nkey of a file",
-    "nkey of env://",
-    "nkey of data:",
-    "nkey in $VAR",
-    "certificate",
-]
 
 
 def source_of(
@@ -125,12 +49,10 @@ def source_of(
 
 
 @pytest.mark.parametrize("source", ["options", "environment", "context", "selected context"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("login", LOGINS)
 @within(20)
-async def test_a_way_to_sign_in(at: Gates, way: str, source: str, tmp_path: Path) -> None:
-    assert list(ways(at, tmp_path)) == WAYS
-    server, options, more = ways(at, tmp_path)[way]
-    given, environ = source_of(source, {"servers": at.url(server), **options}, more, tmp_path)
+async def test_a_way_to_sign_in(at: Gates, login: str, source: str, tmp_path: Path) -> None:
+    given, environ = source_of(source, options_of(login, at), environ_of(login, at), tmp_path)
     assert await who_am_i(given, environ) != ""
 
 

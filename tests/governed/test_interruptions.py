@@ -281,6 +281,7 @@ async def test_ansible_playbook_is_killed(server: NatsServer, name: str, tmp_pat
         assert all(end - start > 5.9 for start, end in stage.records.intervals)
 
 
+@pytest.mark.one_core
 @within(90)
 async def test_the_server_is_away_for_a_while(server: NatsServer, name: str, tmp_path: Path, venv: Path) -> None:
     """It goes while the work is going on, and comes back when the slot should have been released already."""
@@ -314,6 +315,7 @@ async def test_the_timeout_of_the_task_comes_while_the_slot_is_given_back(
             await stage.nothing_is_left(playbook, given_back_within=8)
 
 
+@pytest.mark.one_core
 @within(90)
 async def test_the_server_is_away_for_good(server: NatsServer, name: str, tmp_path: Path, venv: Path) -> None:
     """Who is told to end while it tries to release its slot does not try for long any more."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
-from ansible_collections.jetstream.governor.tests.support.client import ask, connected, until, within
+from ansible_collections.jetstream.governor.tests.support.client import connected, until, within
+from ansible_collections.jetstream.governor.tests.support.leases import shorten_leases
 from ansible_collections.jetstream.governor.tests.support.playbook import Playbook, venvs
 from ansible_collections.jetstream.governor.tests.support.scene import SOON, Scene, scene
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -65,15 +67,8 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 @asynccontextmanager
 async def short_leases(server: NatsServer, name: str, venv: Path, folder: Path) -> AsyncIterator[Scene]:
     """A scene with one slot, where leases are short: the stream that is there keeps its max_age."""
-    config = {
-        "name": "GOVLEASES",
-        "subjects": ["$GOVERNOR.lease.>"],
-        "discard": "old",
-        "max_msgs_per_subject": 1,
-        "max_age": round(LEASE * 1e9),
-    }
     async with connected(server.url) as nc:
-        await ask(nc, "STREAM.CREATE.GOVLEASES", config)
+        await shorten_leases(nc, LEASE)
     async with scene(server, name, venv, folder) as stage:
         yield stage
 
@@ -114,8 +109,8 @@ def allows_namespaces() -> bool:
         ("worker", 60, 8),
         ("ansible-playbook", 3, 8),
         ("ansible-playbook and its workers", 60, 8),
-        ("keeper and all", 60, LEASE + OBSERVATION + 20),
-        ("namespace", 60, LEASE + OBSERVATION + 20),
+        pytest.param("keeper and all", 60, LEASE + OBSERVATION + 20, marks=pytest.mark.one_core),
+        pytest.param("namespace", 60, LEASE + OBSERVATION + 20, marks=pytest.mark.one_core),
     ],
 )
 @within(120)
@@ -153,6 +148,7 @@ async def test_a_forked_child_of_the_work_does_not_keep_the_slot_of_a_dead_worke
             await stage.ends(playbook)
 
 
+@pytest.mark.one_core
 @within(60)
 async def test_a_job_that_takes_longer_than_the_lease_keeps_its_slot(
     server: NatsServer, name: str, tmp_path: Path, venv: Path
@@ -224,6 +220,7 @@ async def test_what_governor_slot_has_left_is_given_back(
             await until(lambda: not playbook.keepers(), 5, "the keeper ends")
 
 
+@pytest.mark.one_core
 @within(120)
 async def test_a_server_that_is_away_does_not_hold_up_the_end(
     server: NatsServer, name: str, tmp_path: Path, venv: Path
@@ -242,6 +239,7 @@ async def test_a_server_that_is_away_does_not_hold_up_the_end(
             await until(lambda: stage.watch.looks[-1].asked > back, SOON, "the server tells")
 
 
+@pytest.mark.one_core
 @within(60)
 async def test_the_slot_of_a_given_run_id_outlives_its_run(
     server: NatsServer, name: str, tmp_path: Path, venv: Path
@@ -257,6 +255,7 @@ async def test_the_slot_of_a_given_run_id_outlives_its_run(
         assert await holders(stage) == ["a"]
 
 
+@pytest.mark.one_core
 @within(60)
 async def test_a_slot_of_governor_slot_is_renewed_between_its_tasks(
     server: NatsServer, name: str, tmp_path: Path, venv: Path
@@ -294,7 +293,9 @@ async def test_the_slot_is_lost(server: NatsServer, name: str, tmp_path: Path, v
             evicted = time.monotonic()
             assert await stage.ends(playbook) == 0, playbook.output
             assert "True, True, True" in playbook.output
-            assert f"The slot of a in governor '{name}' was lost while it worked (it was evicted" in playbook.output
+            # On a machine that is too busy to renew it in time, that is told first.
+            why = r"\((it was evicted|no server has taken a sign of life)"
+            assert re.search(f"The slot of a in governor '{name}' was lost while it worked {why}", playbook.output)
             if on_lost == "stop":
                 took = stage.records.times("end")["a"] - evicted
                 print(f"the work was ended {took:.2f} s after the eviction")
@@ -302,6 +303,7 @@ async def test_the_slot_is_lost(server: NatsServer, name: str, tmp_path: Path, v
             await until(lambda: not playbook.processes(), 5, "all processes end")
 
 
+@pytest.mark.one_core
 @within(60)
 async def test_a_slot_that_nobody_ever_releases_needs_a_max_age(
     server: NatsServer, name: str, tmp_path: Path, venv: Path
@@ -316,6 +318,7 @@ async def test_a_slot_that_nobody_ever_releases_needs_a_max_age(
         assert not stage.records.started
 
 
+@pytest.mark.one_core
 @within(60)
 async def test_the_keeper_is_small_and_shows_no_secret(
     server: NatsServer, name: str, tmp_path: Path, venv: Path

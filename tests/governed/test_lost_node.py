@@ -19,6 +19,7 @@ from ansible_collections.jetstream.governor.tests.support.server import cluster
 CORES = venvs()
 
 
+@pytest.mark.one_core
 @pytest.mark.parametrize("venv", CORES, ids=[each.name for each in CORES])
 @within(120)
 async def test_the_slot_is_given_back_at_another_node(name: str, tmp_path: Path, venv: Path) -> None:

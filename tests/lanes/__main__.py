@@ -16,6 +16,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import pythons
 from places import COLLECTION, LOGS, ROOT, TREE, WORK
@@ -58,8 +59,11 @@ def arguments(table: list[Lane]) -> argparse.Namespace:
 
 
 def choose(table: list[Lane], names: list[str], words: list[str]) -> list[Lane]:
-    """The lanes of these names, all without a name; with words for pytest, what they run of it."""
-    chosen = [lane for lane in table if not names or lane.name in names]
+    """The lanes of these names, all without a name; with words for pytest, what they run of it.
+
+    Whoever names a lane wants to know whether it fails, so that all that are named count.
+    """
+    chosen = [replace(lane, counts=True) for lane in table if lane.name in names] if names else table
     return with_arguments(chosen, words) if words else chosen
 
 
@@ -67,6 +71,8 @@ def report(tally: Tally, seconds: float) -> None:
     """Tell what failed, what was skipped and what took long; the last line is the number of steps."""
     for name in tally.failures:
         print(f"FAILED: {name}")
+    for name in tally.uncounted:
+        print(f"FAILED, but not counted, since it is about a pre-release: {name}")
     for what in tally.skipped:
         print(f"SKIPPED: {what}")
     print("the slowest steps:", *tally.slowest(), sep="\n")

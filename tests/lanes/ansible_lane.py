@@ -9,12 +9,12 @@ from typing import Literal
 import pythons
 from common import copy_tree, in_venv, install_server, make_venv, path_with, pytest, script
 from places import HERE, copy_of, server_binary
-from requirements import ansible
+from requirements import PRERELEASE, ansible
 from steps import Lane, Step
 
 OLD_TARGET = "3.9"
 """The oldest Python that a module has to run on; the collection's own code on the controller never does."""
-SANITY_OF_CORE = ("action-plugin-docs", "ansible-doc", "import", "runtime-metadata", "validate-modules")
+SANITY_OF_CORE = ("action-plugin-docs", "ansible-doc", "import", "pep8", "runtime-metadata", "validate-modules")
 """The sanity tests whose verdict depends on ansible-core. What the others find, they find under each alike."""
 
 
@@ -26,19 +26,20 @@ def ansible_lane(
     weight: int,
     sanity: Literal["", "all", "of core"] = "",
     without: tuple[str, ...] = (),
-    interrupted: bool = False,
+    governed: Literal["", "all", "of core"] = "",
     old_target: tuple[str, ...] = (),
 ) -> Lane:
     """The lane for that line of ansible-core, on the first of these Pythons that works here.
 
     ``weight``: about how many seconds it takes. ``sanity``: which tests of it, "of core" being SANITY_OF_CORE on that
-    Python alone. ``without``: integration targets to leave out. ``interrupted``: run and interrupt real playbooks too.
-    ``old_target``: integration targets whose modules run on the oldest Python, where there is one.
+    Python alone. ``without``: integration targets to leave out. ``governed``: which tests of real playbooks, "of core"
+    being those that depend on ansible-core. ``old_target``: integration targets whose modules run on the oldest Python,
+    where there is one.
     """
     name, about = f"ansible-{core}", f"ansible-test of ansible-core {core} with nats-server {server}"
-    python = pythons.find(*versions)
+    python, counts = pythons.find(*versions), core != PRERELEASE
     if python is None:
-        return Lane(name, about, skip=pythons.missing(*versions))
+        return Lane(name, about, counts=counts, skip=pythons.missing(*versions))
     copy, short = copy_of(name), python.name.removeprefix("python")
 
     def test(step: str, bound: float, *words: str, skip: str = "") -> Step:
@@ -66,11 +67,12 @@ def ansible_lane(
     elsewhere = old_target if pythons.find(OLD_TARGET) else ()
     left_out = [word for target in (*without, *elsewhere) for word in ("--exclude", target)]
     steps.append(test("integration", 1500, "integration", "--local", "--python", short, *left_out))
-    if interrupted:
-        steps.append(pytest("governed", name, "tests/governed", 900, server))
+    if governed:
+        marked = "" if governed == "all" else "not one_core"
+        steps.append(pytest("governed", name, "tests/governed", 900, server, marked=marked))
     if old_target:
         pair = ["--controller", f"origin:python={short}", "--target", f"controller:python=venv/{OLD_TARGET}"]
         words = ["integration", "--requirements", *pair, *old_target]
         skip = "" if elsewhere else pythons.missing(OLD_TARGET)
         steps.append(test(f"integration-on-{OLD_TARGET}", 900, *words, skip=skip))
-    return Lane(name, about, steps, weight=weight)
+    return Lane(name, about, steps, weight=weight, counts=counts)

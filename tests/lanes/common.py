@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from places import DIST, HERE, PYTHONS, ROOT, TREE, VENVS, copy_of, server_binary
+from places import DIST, HERE, PYTHONS, TREE, VENVS, copy_of, server_binary, version
 from steps import Step
 
 
@@ -55,8 +54,8 @@ def pytest(
     the tests with that mark.
     """
     env = {**path_with(venv), "PYTHONPATH": str(TREE), "NATS_SERVER": str(server_binary(server))}
-    for line, version in (older or {}).items():
-        env[f"NATS_SERVER_{line.replace('.', '_')}"] = str(server_binary(version))
+    for line, release in (older or {}).items():
+        env[f"NATS_SERVER_{line.replace('.', '_')}"] = str(server_binary(release))
     selection = ["-m", marked] if marked else []
     argv = [in_venv(venv, "python"), "-m", "pytest", folder, *selection]
     return Step(name, argv, bound, env=env, pytest=True)
@@ -64,10 +63,7 @@ def pytest(
 
 def tarball(lane: str) -> Path:
     """Where ``build_collection`` puts the lane's tarball."""
-    found = re.search(r"^version: (\S+)$", (ROOT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
-        raise SystemExit("galaxy.yml has no version")
-    return DIST / lane / f"jetstream-governor-{found.group(1)}.tar.gz"
+    return DIST / lane / f"jetstream-governor-{version()}.tar.gz"
 
 
 def build_collection(lane: str, venv: str) -> Step:

@@ -4,8 +4,8 @@
 #
 # find-python.sh [VERSION ...]
 #
-# Prints the path of the first of these Python versions that works here (default: 3.13 3.12 3.11 3.10), and fails
-# when there is none. "Works" means that it starts, is that version, and can make a virtual environment: a pyenv
+# Prints the path of the first of these Python versions that works here (default: 3.13 3.12 3.11 3.10 3.14), and
+# fails when there is none. "Works" means that it starts, is that version, and can make a virtual environment: a pyenv
 # shim of a version that is not switched on exists but exits 127, and Debian's python3 may lack ensurepip.
 
 works() { # FILE VERSION
@@ -17,7 +17,7 @@ candidates() { # VERSION
     ls -d "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/"python$1" 2>/dev/null
 }
 
-[ $# -gt 0 ] || set -- 3.13 3.12 3.11 3.10
+[ $# -gt 0 ] || set -- 3.13 3.12 3.11 3.10 3.14
 for version in "$@"; do
     candidates "$version" | {
         while IFS= read -r file; do

@@ -46,6 +46,7 @@ def lint_lane() -> Lane:
         tool("imports", 60, "lint-imports", "--no-cache", "--no-logo", PYTHONPATH=str(root)),
         own("imports-planted", 120, "planted_imports.py", str(copy)),
         own("file-length", 30, "file_length.py"),
+        own("workflows", 30, "check_workflows.py"),
         tool("yamllint", 60, "yamllint", "--strict", "."),
         tool("ansible-lint", 300, "ansible-lint", "--offline", "--profile", "production", "--strict"),
         tool("docs", 120, "antsibull-docs", *DOCS),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +24,14 @@ TREE = WORK / "tree"
 SITE = WORK / "site"
 
 COLLECTION = Path("ansible_collections") / "jetstream" / "governor"
+
+
+def version() -> str:
+    """The collection's."""
+    found = re.search(r"^version: (\S+)$", (ROOT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise SystemExit("galaxy.yml has no version")
+    return found.group(1)
 
 
 def server_binary(version: str) -> Path:

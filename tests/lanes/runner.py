@@ -29,6 +29,8 @@ class Tally:
 
     passed: int = 0
     failures: list[str] = field(default_factory=list)
+    uncounted: list[str] = field(default_factory=list)
+    """What failed of lanes that do not count."""
     skipped: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each step took."""
@@ -37,8 +39,7 @@ class Tally:
 
     def add(self, lane: Lane, step: Step, code: int, seconds: float, log: Path) -> None:
         """Count a step that has ended, and say so."""
-        name = f"{lane.name} {step.name}"
-        self.seconds[name] = seconds
+        self.seconds[f"{lane.name} {step.name}"] = seconds
         if step.narrowed and code == NOTHING_SELECTED:
             self.say(lane, step, "no test of it was selected")
         elif code == 0:
@@ -46,8 +47,12 @@ class Tally:
             self.selected |= step.pytest
             self.say(lane, step, f"ok {seconds:7.1f} s")
         else:
-            self.failures.append(name)
-            self.say(lane, step, f"FAILED {seconds:7.1f} s, exit code {code}\n{tail_of(log)}")
+            self.fail(lane, step, f"{seconds:7.1f} s, exit code {code}\n{tail_of(log)}")
+
+    def fail(self, lane: Lane, step: Step, words: str) -> None:
+        """Count a step that has failed or could not be tried, and say so."""
+        (self.failures if lane.counts else self.uncounted).append(f"{lane.name} {step.name}")
+        self.say(lane, step, f"FAILED {words}")
 
     def say(self, lane: Lane, step: Step, words: str) -> None:
         print(f"{lane.name:<13} {step.name:<26} {words}", flush=True)
@@ -58,8 +63,10 @@ class Tally:
         return [f"{seconds:7.1f} s  {name}" for name, seconds in ordered[:SLOWEST]]
 
     def summary(self) -> str:
-        tail = f", {len(self.skipped)} skipped" if self.skipped else ""
-        return f"{self.passed} passed, {len(self.failures)} failed{tail}"
+        """The last line. What does not count is the last of it, in other words than what does."""
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        uncounted = f", {len(self.uncounted)} not counted (of a pre-release)" if self.uncounted else ""
+        return f"{self.passed} passed, {len(self.failures)} failed{skipped}{uncounted}"
 
 
 def environment(lane: Lane, step: Step) -> dict[str, str]:
@@ -119,8 +126,7 @@ async def run_lane(lane: Lane, tally: Tally) -> None:
             tally.skipped.append(f"{lane.name} {step.name}: {step.skip}")
             continue
         if broken:
-            tally.failures.append(f"{lane.name} {step.name}")
-            tally.say(lane, step, f"FAILED, not tried: {broken} failed")
+            tally.fail(lane, step, f"without being tried: {broken} failed")
             continue
         log = LOGS / f"{lane.name}.{step.name}.log"
         start = time.monotonic()

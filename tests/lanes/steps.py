@@ -46,6 +46,8 @@ class Lane:
     """It spends most of its time waiting, so that it can run beside as many others as there are cores."""
     alone: bool = False
     """Runs after the others and beside none of them."""
+    counts: bool = True
+    """Its failures are failures of the run. Those of a pre-release are told, and count where the lane is asked for."""
     skip: str = ""
     """Why this machine cannot run it."""
 

@@ -73,10 +73,10 @@ class Gates:
             "wss": f"{user}\n{websocket % self.tls()}",
         }
 
-    def creds(self, end: str = "\n") -> str:
-        """The path of a file of credentials, whose lines end so."""
-        path = self.folder / f"ada{len(end)}.creds"
-        path.write_text(credentials(self.jwt, self.seed).replace("\n", end), newline="")
+    def creds(self) -> str:
+        """The path of a file of credentials."""
+        path = self.folder / "ada.creds"
+        path.write_text(credentials(self.jwt, self.seed))
         return str(path)
 
 

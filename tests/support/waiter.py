@@ -3,7 +3,8 @@
 
 """A waiter in a process of its own, to be killed: ``waiter.py URL GOVERNOR HOLDER``.
 
-After its first try it tries again only when it is called; it releases its slot at once.
+After its first try it tries again only when it is called; it releases its slot at once. It writes a line when it has
+had its first look at the queue.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import sys
 
 import nats
 
-from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.tests.support.client import until
+from ansible_collections.jetstream.governor.tests.support.queue import Watched
 
 
 async def main() -> None:
     url, name, holder = sys.argv[1:]
     nc = await nats.connect(url)
-    slot = await Governor(name, nc, interval=3600).start(holder)
-    await slot.finish()
+    governor = Watched(name, nc, interval=3600)
+    starting = asyncio.ensure_future(governor.start(holder))
+    await until(lambda: bool(governor.waits) and governor.all_know_their_position, 60, "it has had its first look")
+    print("looked", flush=True)
+    await (await starting).finish()
     await nc.close()
 
 

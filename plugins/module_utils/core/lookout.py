@@ -157,6 +157,11 @@ class Lookout:
         """The factor by which each waiter asks less often because many wait; 1 for up to 25."""
         return max(1.0, self.queue.waiting / _LOOKERS) if self.queue else 1.0
 
+    @property
+    def may_rise(self) -> bool:
+        """Whether the queue knows priorities. In others, and while that is not known, a new request is at the end."""
+        return self.queue is not None and self.queue.prioritized
+
     def _regular_pause(self) -> float:
         return self._interval * self.stretch
 

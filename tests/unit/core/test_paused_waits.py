@@ -86,7 +86,7 @@ def test_who_is_called_in_vain_during_a_pause_stays_first() -> None:
     time.at(1030, nats.send)
     slot = start(time, FakeStack(Refusal.PAUSED, Refusal.PAUSED, 5, state=PAUSED), nats)
     assert (slot.attempts, slot.waited) == (3, 30)
-    assert [b'"priority": 0' in payload for subject, payload in nats.published if subject.endswith(".queue")] == [
+    assert [b'"priority": 4' in payload for subject, payload in nats.published if subject.endswith(".queue")] == [
         False,
         True,
     ]

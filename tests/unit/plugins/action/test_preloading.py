@@ -14,6 +14,7 @@ from ansible_collections.jetstream.governor.plugins.action import governed
 
 LOADED = """
 import os, sys, threading
+import ansible.utils.display  # ansible-playbook has it, and with it what ctypes opens
 {before}
 
 def open_files():

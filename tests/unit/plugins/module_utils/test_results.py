@@ -170,6 +170,7 @@ def test_the_slot_of_a_governed_task() -> None:
         "governor": "g",
         "holder": "web01",
         "action": "ansible.builtin.ping",
+        "priority": "normal",
         "seq": None,
         "lease": None,
         "waited": None,

@@ -158,6 +158,11 @@ def test_several_fields_that_are_not_supported(tmp_path: Path) -> None:
     assert "sets nsc, socks_proxy, which is not supported here." in sentence(str(path))
 
 
+def test_the_environment_may_take_the_proxy_away(tmp_path: Path) -> None:
+    path = save(tmp_path / "c.json", url="nats://h", socks_proxy="socks5://p")
+    assert resolve({"context": str(path)}, {"NATS_SOCKS_PROXY": "none"}).servers == ("nats://h",)
+
+
 def select(folder: Path, name: str) -> dict[str, str]:
     """Return an environment in which this context is selected."""
     (folder / "nats").mkdir(exist_ok=True)

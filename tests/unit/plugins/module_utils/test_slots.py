@@ -50,6 +50,8 @@ DEFAULTS: dict[str, Any] = {
     "wait_timeout": "5m",
     "interval": "250ms",
     "backoff": None,
+    "priority": "normal",
+    "ageing": "10m",
     "on_timeout": "fail",
     "guard": "fail",
     "play": {"run_id": "r", "host": "web01", "strategy": "linear", "batch": 1, "forks": 5, "throttle": 0},
