@@ -79,7 +79,10 @@ class ActionModule(ActionBase):
             # It is returned too, since ansible-core up to 2.18 shows what is raised as a fault, with a traceback.
             return {"failed": True, "changed": False, "msg": exc.message}
         work = self._single(wrapped[0], known) if options["task"] is not None else self._several(wrapped, known)
-        return self._predicted(hold, work) if self._task.check_mode else self._governed(hold, work, options)
+        if self._task.check_mode:
+            return self._predicted(hold, work)
+        result = self._governed(hold, work, options)
+        return {**result, "warnings": [*result.get("warnings", []), *hold.warnings]} if hold.warnings else result
 
     def _options(self) -> dict[str, Any]:
         if self._task.async_val:

@@ -41,4 +41,21 @@ options:
         last is repeated.
     type: list
     elements: str
+  priority:
+    description:
+      - How urgent the task is. Of those who wait in the queue, the more urgent are called first, and those who are as
+        urgent in the order in which they came. Who holds a slot keeps it, however urgent others are.
+      - It has an effect where JetStream knows priorities (nats-server 2.12 and newer) and the governor has a queue. A
+        priority other than V(normal) that has no effect gives a warning, unless O(wait_timeout=0).
+    type: str
+    choices: [urgent, high, normal, low]
+    default: normal
+  ageing:
+    description:
+      - After how long a waiter rises one step, for example from V(low) to V(normal), and after the same time once more,
+        so that nobody waits for ever while others keep coming. At least V(100ms).
+      - Who rises comes behind those who are as urgent already. So those who were given the same O(priority) and
+        O(ageing) keep their order.
+    type: str
+    default: 10m
 """

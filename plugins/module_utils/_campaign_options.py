@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from .core.durations import parse_duration, parse_wait
 from .core.errors import InvalidValue
 from .core.names import Owner, check_name, check_run_id
+from .core.urgency import AGEING, NORMAL, PRIORITIES, check_ageing
+
+if TYPE_CHECKING:
+    from .core.stack import Stack
 
 # Seconds. A waiter that asks more often than this burdens the server for nothing.
 _SHORTEST_INTERVAL = 0.01
@@ -30,6 +34,8 @@ def campaign_options(wait_timeout: str) -> dict[str, dict[str, Any]]:
         "wait_timeout": {"type": "str", "default": wait_timeout},
         "interval": {"type": "str"},
         "backoff": {"type": "list", "elements": "str"},
+        "priority": {"type": "str", "choices": list(PRIORITIES), "default": NORMAL},
+        "ageing": {"type": "str", "default": "10m"},
     }
 
 
@@ -39,7 +45,8 @@ class CampaignRequest:
 
     ``holder`` is empty where the task named none. ``run_id`` and ``host`` say whose the slot is: ``host`` is empty
     where it is the whole run's, and ``run_given`` tells whether the task itself named the run. ``wait_timeout`` is None
-    to wait for ever and 0 to try once. ``interval`` and ``backoff`` are None where the core is to choose.
+    to wait for ever and 0 to try once. ``interval`` and ``backoff`` are None where the core is to choose. ``priority``
+    is how urgent the task is, and rises one step after each ``ageing``.
     """
 
     governor: str
@@ -50,6 +57,8 @@ class CampaignRequest:
     wait_timeout: float | None
     interval: float | None
     backoff: str | Sequence[int] | None
+    priority: str = NORMAL
+    ageing: float = AGEING
 
     @property
     def owner(self) -> Owner:
@@ -72,7 +81,18 @@ def parse_campaign(params: Mapping[str, Any], run_id: str, host: str) -> Campaig
         wait_timeout=parse_wait(params["wait_timeout"], "wait_timeout"),
         interval=_interval(params["interval"]),
         backoff=_backoff(params["backoff"]),
+        priority=params["priority"],
+        ageing=check_ageing(parse_duration(params["ageing"], "ageing")),
     )
+
+
+async def warn_of_no_priority(campaign: CampaignRequest, stack: Stack, warn: Callable[[str], None]) -> None:
+    """Warn where the priority of the task has no effect. Who does not wait, and who is as urgent as most, need none."""
+    if campaign.priority == NORMAL or campaign.wait_timeout == 0:
+        return
+    why = await stack.queue.why_unordered()
+    if why is not None:
+        warn(f"priority: {campaign.priority} has no effect in governor '{campaign.governor}': {why}.")
 
 
 def _interval(value: str | None) -> float | None:

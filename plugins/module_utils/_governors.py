@@ -7,23 +7,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import pwd
+import socket
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Callable
+from datetime import datetime, timezone
+from typing import Any, Callable, Literal
 
 from ._results import Result, entry_result, governor_result, predicted_governor
+from .core.census import count_by_priority
 from .core.config import Change, Desired, GovernorConfig
 from .core.durations import parse_duration
 from .core.entry import Entry
-from .core.errors import GovernorError, NoVerdict, PermissionRefused, UnknownGovernor
+from .core.errors import GovernorError, InvalidValue, NoVerdict, PermissionRefused, UnknownGovernor
 from .core.hazards import check_change, hazards
 from .core.jetstream import JetStream
 from .core.leases import Leases
 from .core.listing import list_governors, load_governors
 from .core.manager import Manager
 from .core.names import campaign_subject
+from .core.pause import Pause
 from .core.stack import Stack
 from .core.twins import warning_of_twin
+from .core.urgency import PRIORITIES
 
 Params = Mapping[str, Any]
 Warn = Callable[[str], None]
@@ -87,7 +94,7 @@ async def _predicted_change(js: JetStream, name: str, desired: Desired, warn: Wa
     """
     desired.check()
     await load_or_predict(name, js, check_mode=True, warn=warn)
-    given = desired.given()
+    given = desired.as_options()
     return {
         "changed": bool(given),
         "governor": predicted_governor(name, desired),
@@ -162,6 +169,7 @@ async def info(js: JetStream, names: Sequence[str], collective: str | None, with
 
 async def _described(manager: Manager, with_entries: bool) -> Result:
     described = {**governor_result(manager.config, manager.state, manager.hazards), **await _queue(manager)}
+    described["waiting_by_priority"] = await _by_priority(manager, described["waiting"])
     if with_entries:
         entries = await manager.entries()
         signs = await _last_signs(manager, entries)
@@ -180,8 +188,8 @@ async def _last_signs(manager: Manager, entries: Sequence[Entry]) -> dict[str, d
 
 async def _queue(manager: Manager) -> Result:
     """Return the condition of the queue, and how many wait in it: None where ``queue`` tells why that is not known."""
-    if manager.queue_condition == "ready" and manager.state.active < manager.limit:
-        # In a list of a thousand governors, only those that are full are worth a request each.
+    if manager.queue_condition == "ready" and manager.state.room:
+        # In a list of a thousand governors, only those that let nobody in are worth a request each.
         return {"queue": "ready", "waiting": 0}
     if manager.queue_condition == "absent":
         return {"queue": "absent", "waiting": None}
@@ -198,6 +206,13 @@ async def _queue(manager: Manager) -> Result:
         return {"queue": "unreadable", "waiting": None}
 
 
+async def _by_priority(manager: Manager, waiting: int | None) -> dict[str, int] | None:
+    """Return how many of so many waiters have which priority; None where that, or ``waiting``, is not known."""
+    if not waiting:
+        return None if waiting is None else dict.fromkeys(PRIORITIES, 0)
+    return await count_by_priority(manager.js, manager.name, waiting, everyone=True)
+
+
 def _desired(params: Params) -> Desired:
     max_age, collective = params["max_age"], params["collective"]
     return Desired(
@@ -208,7 +223,23 @@ def _desired(params: Params) -> Desired:
         description=params["description"],
         queue=params["queue"],
         lease=params["lease"],
+        paused=_pause(params["paused"], params["reason"]),
     )
+
+
+def _pause(paused: bool | None, reason: str | None) -> Pause | Literal[False] | None:
+    if reason and not paused:
+        raise InvalidValue("reason is why a governor is paused: it needs 'paused: true'.")
+    return Pause(_me(), datetime.now(timezone.utc), reason or None) if paused else paused
+
+
+def _me() -> str:
+    """Return the user that this process runs as, and the name of this machine."""
+    number = os.geteuid()
+    # A container may run as a user that it has no name for.
+    with contextlib.suppress(KeyError):
+        return f"{pwd.getpwuid(number).pw_name}@{socket.gethostname()}"
+    return f"{number}@{socket.gethostname()}"
 
 
 def _diff(before: GovernorConfig | None, after: GovernorConfig | None) -> Result:

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .core.config import Desired, GovernorConfig
 from .core.entry import Entry, format_time
 from .core.names import stream_name
+from .core.pause import Pause
 from .core.state import State
 
 if TYPE_CHECKING:
@@ -43,7 +43,13 @@ class Owned(Protocol):
 
 def governor_result(config: GovernorConfig, state: State | None, hazards: list[str]) -> Result:
     """Return what is told of a governor with these settings. ``state`` is None for one that check mode would create."""
-    return {**asdict(config), **_as_of(state, config.name, config.limit), "hazards": hazards}
+    return {
+        "name": config.name,
+        **config.as_options(),
+        **_pause_result(config.name, config.paused),
+        **_as_of(state, config.name, config.limit),
+        "hazards": hazards,
+    }
 
 
 def predicted_governor(name: str, desired: Desired) -> Result:
@@ -52,13 +58,25 @@ def predicted_governor(name: str, desired: Desired) -> Result:
     It has the keys of any other governor. What is not known is None, and "unknown" for the queue.
     """
     return {
-        **asdict(desired),
+        **dict.fromkeys(("limit", "max_age", "replicas", "subject", "description", "paused", "reason")),
         "queue": "unknown",
         "lease": "unknown",
-        **desired.given(),
+        **desired.as_options(),
         "name": name,
+        **_pause_result(name, desired.paused or None),
         **_as_of(None, name, desired.limit),
         "hazards": [],
+    }
+
+
+def _pause_result(name: str, pause: Pause | None) -> Result:
+    """Return what is told of a pause beside the settings; None is what is not known, and all of it without one."""
+    if pause is None:
+        return {"paused_by": None, "paused_since": None, "pause": None}
+    return {
+        "paused_by": pause.by or None,
+        "paused_since": format_time(pause.since),
+        "pause": pause.words(name, datetime.now().astimezone()),
     }
 
 
@@ -136,6 +154,7 @@ def governed_result(
         "governor": campaign.governor,
         "holder": slot.holder if slot else campaign.holder,
         "action": action,
+        "priority": campaign.priority,
         "seq": slot.seq if slot else None,
         "lease": slot.lease if slot else None,
         **waited,

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from ._campaign_options import CampaignRequest, parse_campaign
+from ._campaign_options import CampaignRequest, parse_campaign, warn_of_no_priority
 from ._governors import load_or_predict
 from ._guard import REFUSED, WAYS_OUT, Play, deadlock
 from ._results import NO_WAIT, Result, ended_result, owner_result, slot_result, wait_result
@@ -22,6 +22,7 @@ from .core.entry import Entry
 from .core.errors import GovernorError, InvalidValue, WaitTimeout
 from .core.jetstream import FINISH_PATIENCE, JetStream
 from .core.names import whose
+from .core.pause import WHAT_TO_DO
 from .core.slot import Slot
 from .core.stack import only_if
 from .core.state import State
@@ -143,11 +144,19 @@ async def acquire(js: JetStream, request: SlotRequest) -> Result:
     _guard(request, manager.limit)
     if request.check_mode:
         return _predicted(request, manager.state)
+    await warn_of_no_priority(campaign, manager.stack, request.warn)
     governor = Governor(campaign.governor, js, interval=campaign.interval, backoff=campaign.backoff)
     # None does as the governor says.
     lease = None if is_kept else False
     try:
-        slot = await governor.start(campaign.holder, owner=owner, timeout=campaign.wait_timeout, lease=lease)
+        slot = await governor.start(
+            campaign.holder,
+            owner=owner,
+            timeout=campaign.wait_timeout,
+            lease=lease,
+            priority=campaign.priority,
+            ageing=campaign.ageing,
+        )
     except WaitTimeout as exc:
         return _not_acquired(request, exc)
     entry = await slot.entry()
@@ -282,16 +291,18 @@ def _for_the_keeper(held: Slot | Entry, is_kept: bool) -> Result:
 def _predicted(request: SlotRequest, state: State) -> Result:
     """Foretell the result of an acquisition (check mode).
 
-    That somebody releases a slot of a full governor in time is assumed, unless there is no time to wait.
+    That a slot of a full governor is released in time is assumed, and that a paused one is resumed, unless there is no
+    time to wait.
     """
     campaign = request.campaign
     full = state.active >= state.config.limit
-    if full and campaign.wait_timeout == 0:
-        facts = {"active": state.active, "limit": state.config.limit, **NO_WAIT}
-        timeout = WaitTimeout(
-            f"Governor '{campaign.governor}' is full: {state.active} of {state.config.limit} slots are held.", **facts
-        )
-        return _not_acquired(request, timeout)
+    if not state.room and campaign.wait_timeout == 0:
+        paused = bool(state.config.paused)
+        facts = {"active": state.active, "limit": state.config.limit, "paused": paused, **NO_WAIT}
+        why = f"Governor '{campaign.governor}' is full: {state.active} of {state.config.limit} slots are held."
+        if paused:
+            why = f"{state.pause_words}. {WHAT_TO_DO}"
+        return _not_acquired(request, WaitTimeout(why, **facts))
     result = _acquired(campaign, state, None, changed=True)
     result["active"] = state.active if full else state.active + 1
     return result

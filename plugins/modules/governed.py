@@ -160,7 +160,8 @@ slot:
   description:
     - The slot, always with the same keys. What is not known or does not apply is null. What the task inside has
       returned stands beside the slot.
-    - In check mode, and when the task fails before it waits, only the governor, the holder and the action are known.
+    - In check mode, and when the task fails before it waits, only the governor, the holder, the action and the
+      priority are known.
   returned: always, except for a task that is refused for how it is written, and one that its C(timeout) has ended
   type: dict
   contains:
@@ -176,6 +177,10 @@ slot:
       description: The full name of the action that ran under it. Null with O(tasks), where each of RV(results) has one.
       type: str
       sample: ansible.builtin.command
+    priority:
+      description: The priority with which the slot was waited for.
+      type: str
+      sample: normal
     seq:
       description:
         - The sequence of the slot.
@@ -225,6 +230,11 @@ slot:
       returned: after a wait in vain
       type: int
       sample: 5
+    paused:
+      description: Whether the governor was paused when the time to wait was over.
+      returned: after a wait in vain
+      type: bool
+      sample: false
     holders:
       description: At most five of those who held slots, those who held them longest first. C(age) is in seconds.
       returned: after a wait in vain

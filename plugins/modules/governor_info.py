@@ -74,6 +74,13 @@ EXAMPLES = r"""
   run_once: true
   register: full
 
+- name: Tell which are paused, by whom and why
+  jetstream.governor.governor_info:
+    query: governors[?paused].pause
+  delegate_to: localhost
+  run_once: true
+  register: stopped
+
 - name: Find where a host holds a slot
   jetstream.governor.governor_info:
     query: governors[?entries[?holder == 'db01']].name
@@ -127,21 +134,49 @@ governors:
           V(unreadable).
         - In a broken queue nobody can wait; M(jetstream.governor.governor_stream) mends it whenever it is run for the
           governor. A queue is unreadable where the NATS user may not read it, or it did not answer.
-        - When all governors are listed, the queues of those that are full are looked at.
+        - When all governors are listed, the queues of those that are full or paused are looked at.
       type: str
       sample: ready
     waiting:
       description:
         - How many wait in the queue; null where RV(governors[].queue) is not V(ready).
-        - When all governors are listed, this is read only for those that are full. For the others it is V(0).
+        - When all governors are listed, this is read only for those that are full or paused. For the others it is V(0).
       type: int
       sample: 0
+    waiting_by_priority:
+      description:
+        - How many of RV(governors[].waiting) wait with which priority, as it was given to them; null where nobody
+          answers.
+        - Those who wait with another priority than V(normal) are asked. Who does not answer within a fifth of a second,
+          or whose NATS user may not answer, counts as V(normal).
+      type: dict
+      sample: {urgent: 0, high: 0, normal: 0, low: 0}
     lease:
       description:
         - Whether the slots that are acquired have leases, V(ready) or V(absent). Whether the stream of leases exists is
           not looked at; M(jetstream.governor.governor_stream) does that, and mends it.
       type: str
       sample: ready
+    paused:
+      description: Whether the governor is paused, so that nobody gets a slot. Where it is not, the next four are null.
+      type: bool
+      sample: true
+    reason:
+      description: Why it is paused; null where nobody has given a reason.
+      type: str
+      sample: incident 4711
+    paused_by:
+      description: Who has paused it, as user@machine; null where other tools did.
+      type: str
+      sample: deploy@controller1
+    paused_since:
+      description: Since when it is paused (UTC); null where other tools have paused it.
+      type: str
+      sample: '2026-11-24T14:02:11.345Z'
+    pause:
+      description: All of that in words. The time is that of the machine on which this module runs.
+      type: str
+      sample: 'db-restarts is paused by deploy@controller1 since 14:02: incident 4711'
     hazards:
       description: What is unsafe about the governor on this server, in sentences.
       type: list

@@ -244,6 +244,11 @@ limit:
   returned: when the governor could be read
   type: int
   sample: 5
+paused:
+  description: Whether the governor was paused when the time to wait was over.
+  returned: on a timeout
+  type: bool
+  sample: false
 holders:
   description: At most five of those who held slots when the time to wait was over, those who held them longest first.
   returned: on a timeout

@@ -90,6 +90,24 @@ options:
         given, a new governor gets leases, and an existing one stays as it is. So a governor that Choria has created
         gets them by V(true). Choria's Go clients do not notice, and hold their slots until O(max_age).
     type: bool
+  paused:
+    description:
+      - Whether the governor is paused. Nobody gets a slot of a paused governor, whatever client asks for it. Those who
+        hold a slot go on and release it, and those who wait keep their places in the queue.
+      - V(true) pauses the governor, V(false) resumes it, which calls as many waiters as there are free slots. When this
+        is not given, a new governor is not paused, and an existing one stays as it is.
+      - It is independent of the O(limit), which can be changed meanwhile and is left as it is.
+      - The server enforces it, by the C(max_msg_size) of the stream. Choria's Go clients do not wait for the end of a
+        pause. They fail at once, also those that had waited for a slot.
+      - Who has paused it and since when is noted in the stream. That is the user and the machine that this module runs
+        on, so run it on the controller. A governor that is paused already keeps them.
+    type: bool
+  reason:
+    description:
+      - Why the governor is paused, for those who wait to read, on one line of at most 255 bytes. It needs
+        O(paused=true).
+      - When this is not given, a governor that is paused already keeps its reason.
+    type: str
   force:
     description:
       - Whether to do what is refused because holders could lose their slots, or the cap could break.
@@ -119,6 +137,21 @@ EXAMPLES = r"""
   jetstream.governor.governor_stream:
     name: db-restarts
     limit: 8
+  delegate_to: localhost
+  run_once: true
+
+- name: Let nobody begin any more, whoever started the job
+  jetstream.governor.governor_stream:
+    name: db-restarts
+    paused: true
+    reason: incident 4711
+  delegate_to: localhost
+  run_once: true
+
+- name: Let them go on
+  jetstream.governor.governor_stream:
+    name: db-restarts
+    paused: false
   delegate_to: localhost
   run_once: true
 
@@ -202,6 +235,26 @@ governor:
           leases.
       type: str
       sample: ready
+    paused:
+      description: Whether the governor is paused. Where it is not, the next four are null.
+      type: bool
+      sample: true
+    reason:
+      description: Why it is paused; null where nobody has given a reason.
+      type: str
+      sample: incident 4711
+    paused_by:
+      description: Who has paused it, as user@machine; null where other tools did.
+      type: str
+      sample: deploy@controller1
+    paused_since:
+      description: Since when it is paused (UTC); null where other tools have paused it.
+      type: str
+      sample: '2026-11-24T14:02:11.345Z'
+    pause:
+      description: All of that in words. The time is that of the machine on which this module runs.
+      type: str
+      sample: 'db-restarts is paused by deploy@controller1 since 14:02: incident 4711'
     hazards:
       description: What is unsafe about the governor on this server, in sentences.
       type: list
@@ -269,6 +322,8 @@ def main() -> None:
             "description": {"type": "str"},
             "queue": {"type": "bool"},
             "lease": {"type": "bool"},
+            "paused": {"type": "bool"},
+            "reason": {"type": "str"},
             "force": {"type": "bool", "default": False},
             **CONNECTION_OPTIONS,
         },

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils._campaign_options import CampaignRequest
+from ..module_utils._campaign_options import CampaignRequest, warn_of_no_priority
 from ..module_utils._connection import connected
 from ..module_utils._governors import load
 from ..module_utils._results import governed_result
@@ -88,6 +88,8 @@ class Hold:
         self.request = request
         self._owner = request.campaign.owner
         self.slot: Slot | None = None
+        # For the result of the task: what is shown in a worker is no part of it before ansible-core 2.19.
+        self.warnings: list[str] = []
         self._keeper: KeeperLink | None = None
         self._why_lost: str | None = None
         self._goes_on = False
@@ -193,6 +195,7 @@ class Hold:
         self._check(state)
         if self.request.one_only:
             await refuse_second(stack, state, self._owner)
+        await warn_of_no_priority(self.request.campaign, stack, self.warnings.append)
 
     async def _campaign(self) -> None:
         request, campaign = self.request, self.request.campaign
@@ -200,7 +203,7 @@ class Hold:
             await self._greet_keeper()
             if await self._go_on(js):
                 return
-            progress = Progress(campaign.governor, campaign.holder, request.tell)
+            progress = Progress(campaign.governor, campaign.holder, request.tell, campaign.priority)
             try:
                 slot = await Governor(
                     campaign.governor,
@@ -215,6 +218,8 @@ class Hold:
                     admit=self._admit,
                     # Nobody would renew it, neither during the work nor when this process has ended.
                     lease=None if self._keeper is not None and request.ends_with_work else False,
+                    priority=campaign.priority,
+                    ageing=campaign.ageing,
                 )
             except UnknownGovernor:
                 # The sentence of this one names the governors that there are.

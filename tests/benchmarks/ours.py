@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nats.aio.client import Client
 
@@ -23,9 +23,9 @@ class _Noticed(Governor):
         super().__init__(name, nc, subject=campaign_subject(name))
         self._refused = refused
 
-    def new_waiter(self, subject: str) -> Waiter:
+    def new_waiter(self, *args: Any) -> Waiter:
         self._refused()
-        return super().new_waiter(subject)
+        return super().new_waiter(*args)
 
 
 class Ours(NamedTuple):

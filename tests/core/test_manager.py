@@ -47,6 +47,8 @@ async def test_create_with_defaults(server: NatsServer, name: str) -> None:
             "description",
             "queue",
             "lease",
+            "paused",
+            "reason",
         ]
 
 
@@ -129,7 +131,7 @@ async def test_creating_it_twice(server: NatsServer, name: str) -> None:
 async def test_ensure_creates_and_then_changes_nothing(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         created = await Manager.ensure(name, nc, limit=5, max_age=300)
-        assert len(created.changes) == 7
+        assert len(created.changes) == 9
         before = await ask(nc, f"STREAM.INFO.{created.stream}")
         again = await Manager.ensure(name, nc, limit=5, max_age=300, replicas=1, subject=created.subject)
         assert again.changes == ()

@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from ansible_collections.jetstream.governor.plugins.module_utils._governors import info
 from ansible_collections.jetstream.governor.plugins.module_utils.core.absences import required
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
+from ansible_collections.jetstream.governor.plugins.module_utils.core.census import count_by_priority
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import GovernorError
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
@@ -130,6 +131,23 @@ class Trial:
         await until(lambda: js.answers(alive_subject(slot.token), 0.5, what="Asked"), 2, "an answer")
         assert await slot.finish()
 
+    async def tells_who_waits(self) -> None:
+        js = JetStream(self.nc)
+        assert await count_by_priority(js, self.governor, 1) is not None
+        assert await count_by_priority(js, self.governor, 1000) is not None
+
+    async def is_counted(self) -> None:
+        first = await Governor(self.governor, self.root).start("r", timeout=0)
+        waits = asyncio.ensure_future(Governor(self.governor, self.nc).start("w", timeout=4, priority="low"))
+        js = JetStream(self.root)
+
+        async def one_is_low() -> bool:
+            return ((await count_by_priority(js, self.governor, 1)) or {}).get("low") == 1
+
+        await until(one_is_low, 2, "it is counted")
+        await first.finish()
+        assert await (await waits).finish()
+
     async def finds_a_dead_holder(self) -> None:
         dead = await Governor(self.governor, self.root).start("r", timeout=0)
         assert dead.renewal is not None
@@ -142,6 +160,7 @@ class Trial:
         told = {each["name"]: each for each in (await info(JetStream(self.nc), [], None, True))["governors"]}
         assert told[self.governor]["queue"] == "ready"
         assert told[f"{self.governor}-held"]["waiting"] == 1
+        assert told[f"{self.governor}-held"]["waiting_by_priority"] is not None
         [entry] = told[f"{self.governor}-held"]["entries"]
         assert (entry["holder"], bool(entry["renewed_at"])) == ("r", True)
 
@@ -164,7 +183,10 @@ class Trial:
 
         await until(waiting, 2, "somebody waits")
         await asyncio.sleep(_FIRST_LOOK_OVER)
+        made = await Manager.load(name, self.nc)
+        await made.pause("deploy@ctl1")
         await Manager.ensure(name, self.nc, limit=2)
+        await made.resume()
         called = await asyncio.wait_for(waits, 3)
         manager = await Manager.load(name, self.nc)
         assert (await manager.evict(slot.seq), await manager.reset(), await called.finish()) == ("r", 1, False)
@@ -183,6 +205,8 @@ WORKER = [
     Trial.waits_in_the_queue,
     Trial.calls_the_next_one,
     Trial.answers_that_it_is_alive,
+    Trial.tells_who_waits,
+    Trial.is_counted,
 ]
 READER = [Trial.lists_all, Trial.reads_one]
 ADMIN = [Trial.makes_and_changes, Trial.deletes]

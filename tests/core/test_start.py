@@ -101,7 +101,7 @@ async def test_the_logger_is_told(server: NatsServer, name: str, caplog: pytest.
                 await governor.start("web02", timeout=0.01)
         assert {record.name for record in caplog.records} == {"test.own"}
         assert caplog.messages[0] == f"web01 holds slot {slot.seq} of governor {name}"
-        assert caplog.messages[-1] == f"governor {name} is full, waiting without a queue"
+        assert caplog.messages[-1] == f"governor {name} has no room, waiting without a queue"
 
 
 @within(20)

@@ -108,8 +108,8 @@ def planted(at: Gates) -> dict[str, str]:
     }
 
 
-def play(role: bool) -> list[dict[str, Any]]:
-    """Every module, a slot that is left to the callback, and a role; for those who are wrong, two of the modules."""
+def play() -> list[dict[str, Any]]:
+    """Every module, and a slot that is left to the callback; for those who are wrong, two of the modules."""
     options = {option: f"{{{{ ways[inventory_hostname].{option} | default(omit) }}}}" for option in CONNECTION_OPTIONS}
     governor = "{{ inventory_hostname }}"
     slot = {"governor": governor, "wait_timeout": "10s", **options}
@@ -122,12 +122,33 @@ def play(role: bool) -> list[dict[str, Any]]:
         {"jetstream.governor.governor_info": {"name": governor, **options}},
         {"ansible.builtin.debug": {"msg": "the last task of {{ inventory_hostname }}"}},
     ]
-    if role:
-        declared = {"governors_list": [{"name": "of-the-role", "limit": 3}]}
-        tasks.insert(1, {"ansible.builtin.include_role": {"name": "jetstream.governor.governors"}, "vars": declared})
     for number, task in enumerate(tasks):
         task.update({"name": f"Task {number}", "ignore_errors": True})
     return [{"name": "All", "hosts": "all", "gather_facts": False, "tasks": tasks}]
+
+
+def other_faces(folder: Path) -> list[dict[str, Any]]:
+    """The roles that connect, and playbooks of the collection."""
+    file = folder / "under_slot.yml"
+    file.write_text(
+        json.dumps([{"name": "Work", "ansible.builtin.command": "echo under-the-slot", "changed_when": True}])
+    )
+    roles: dict[str, dict[str, Any]] = {
+        "governors": {"governors_list": [{"name": "of-the-role", "limit": 3}]},
+        "under_slot": {"under_slot_governor": "of-the-role", "under_slot_tasks": str(file)},
+    }
+    tasks = [
+        {"name": name, "ansible.builtin.include_role": {"name": f"jetstream.governor.{name}"}, "vars": given}
+        for name, given in roles.items()
+    ]
+    called = {"governor": "of-the-role", "command": "echo by-the-playbook"}
+    return [
+        {"name": "Roles", "hosts": "all", "gather_facts": False, "tasks": tasks},
+        *(
+            {"name": name, "ansible.builtin.import_playbook": f"jetstream.governor.{name}", "vars": called}
+            for name in ("list", "view", "run")
+        ),
+    ]
 
 
 def every_title() -> set[str]:
@@ -150,7 +171,7 @@ class Sweep:
     def output(self) -> str:
         return self._places["the screen"]
 
-    def run(self, venv: Path, hosts: list[str], folder: Path, **options: Any) -> None:
+    def run(self, venv: Path, plays: list[dict[str, Any]], hosts: list[str], folder: Path, **options: Any) -> None:
         environment = {
             "ANSIBLE_CALLBACKS_ENABLED": "jetstream.governor.slots",
             # From ansible-core 2.19 on, the arguments of modules are told only so.
@@ -164,7 +185,7 @@ class Sweep:
         # A socket's path must be short.
         with tempfile.TemporaryDirectory(prefix="sweep") as temporary:
             environment["TMPDIR"] = temporary
-            with running(venv, play(len(hosts) == 1), hosts, work, environment=environment, **options) as playbook:
+            with running(venv, plays, hosts, work, environment=environment, **options) as playbook:
                 while not playbook.ended:
                     titles.update(every_title())
                     assert time.monotonic() < deadline, playbook.output
@@ -200,7 +221,7 @@ def test_nothing_that_is_secret_is_shown(at: Gates, venv: Path, tmp_path: Path) 
     secrets = tmp_path / "secrets.json"
     secrets.write_text(json.dumps({"ways": ways, "right": list(right)}))
     sweep = Sweep(planted(at))
-    sweep.run(venv, list(ways), tmp_path, words=["-e", f"@{secrets}"])
+    sweep.run(venv, play(), list(ways), tmp_path, words=["-e", f"@{secrets}"])
     assert sweep.found() == []
     # It was told much, everybody has come to the end, and those who are right were let in.
     assert "module_args" in sweep.output
@@ -216,7 +237,8 @@ def test_nor_what_the_environment_holds(at: Gates, venv: Path, tmp_path: Path) -
     sweep = Sweep(planted(at))
     login = at.url("user").replace("//", f"//ada:{PASSWORD}@")
     environment = {"NATS_URL": login, "NATS_USER": "ada", "NATS_PASSWORD": PASSWORD}
-    sweep.run(venv, ["env"], tmp_path, words=["-e", f"@{empty}"], environment=environment)
+    plays = [*play(), *other_faces(tmp_path)]
+    sweep.run(venv, plays, ["env"], tmp_path, words=["-e", f"@{empty}"], environment=environment)
     assert sweep.found() == []
     assert sweep.held() == ["env"], sweep.output
-    assert "of-the-role" in sweep.output
+    assert re.search(r"under-the-slot.*by-the-playbook", sweep.output, re.DOTALL), sweep.output

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import UnknownGovernor
@@ -144,6 +146,34 @@ async def test_what_choria_changes_keeps_its_leases(choria: Choria, name: str) -
 
         assert await stored_config(nc, name) == {**before, "max_msgs": 7}
         assert (await Manager.load(name, nc, look_closely=True)).config.lease == "ready"
+
+
+@within(90)
+async def test_nobody_of_either_side_enters_a_paused_governor(choria: Choria, name: str) -> None:
+    """Choria's waiters give up at once; its tools keep the pause, whatever they change."""
+    async with connected(choria.url) as nc:
+        manager = await Manager.create(name, nc, limit=1)
+        async with choria.talk("start", name, "in before") as held:
+            waits = asyncio.ensure_future(choria.run("start", "-timeout", "60s", name, "waits"))
+            # It tries four times a second.
+            await asyncio.sleep(0.6)
+            assert not waits.done()
+            await manager.pause("deploy@ctl1", "incident 4711")
+            paused = await stored_config(nc, name)
+            # Also while it is full.
+            with pytest.raises(ChoriaError, match="message size exceeds maximum allowed"):
+                await asyncio.wait_for(waits, 30)
+            assert await held.go_on() == {"finished": True}
+        with pytest.raises(ChoriaError, match="message size exceeds maximum allowed"):
+            await choria.run("start", name, "late")
+
+        await choria.run("set-limit", name, "7")
+
+        assert await stored_config(nc, name) == {**paused, "max_msgs": 7}
+        assert await manager.active() == 0
+        await (await Manager.load(name, nc)).resume()
+        async with choria.talk("start", name, "in after") as held:
+            assert await held.go_on() == {"finished": True}
 
 
 @within(90)

@@ -19,6 +19,9 @@ from ansible_collections.jetstream.governor.tests.readme.playground import HOSTS
 COLLECTION = "jetstream.governor"
 SHELLS = ("console", "shell", "sh", "bash")
 
+# The command of a line of a crontab, behind its five fields.
+_CRON = re.compile(r"^[\d*]\S*(?: +\S+){4} +(ansible-playbook .+)$", re.MULTILINE)
+
 _ALWAYS_THERE = ("all", "ungrouped", "localhost", "127.0.0.1", "", *HOSTS)
 _INSTALL = ["ansible-galaxy", "collection", "install"]
 # The name, perhaps with a version; the tarball, in any folder; or the repository.
@@ -58,6 +61,8 @@ def steps(document: str, blocks: list[Block]) -> list[Step]:
             found.append(_yaml_step(place, block.text))
         elif block.language in SHELLS:
             found += _command_steps(place, block.text)
+        elif block.language == "text":
+            found += _command_steps(place, "\n".join(_CRON.findall(block.text)))
     return found
 
 

@@ -22,8 +22,8 @@ class Watched(Governor):
         super().__init__(name, nc, **options)
         self.waits: list[Waiter] = []
 
-    def new_waiter(self, subject: str) -> Waiter:
-        self.waits.append(super().new_waiter(subject))
+    def new_waiter(self, *args: Any) -> Waiter:
+        self.waits.append(super().new_waiter(*args))
         return self.waits[-1]
 
     @property

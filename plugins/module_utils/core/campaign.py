@@ -21,6 +21,7 @@ from .errors import GovernorError, InvalidValue, NotSent, NoVerdict, WaitTimeout
 from .jetstream import JetStream, jetstream
 from .leases import Leases
 from .names import Owner, check_label, check_subject
+from .pause import WHAT_TO_DO
 from .renewal import OnLost, Renewal
 from .report import OnWait, report
 from .situation import read_situation
@@ -29,6 +30,7 @@ from .stack import Found, Stack
 from .state import State
 from .timing import Answer, run_to_completion
 from .tries import Tries
+from .urgency import AGEING, NORMAL, Urgency, check_ageing, check_priority
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -96,6 +98,8 @@ class Governor:
         admit: Admit | None = None,
         lease: bool | None = None,
         on_lost: OnLost | None = None,
+        priority: str = NORMAL,
+        ageing: float = AGEING,
     ) -> Slot:
         """Start to work: wait for a free slot for ``timeout`` seconds (None: for ever, 0: one try) and return it.
 
@@ -108,6 +112,10 @@ class Governor:
         lease, which is to outlive this process. None does as the stream says, and without a lease where the subject is
         given, so that the stream is not read; True has one there too.
 
+        ``priority``: "urgent", "high", "normal" or "low". In the queue the more urgent are called first, and each rises
+        one step after every ``ageing`` seconds. Without a queue, and before nats-server 2.12, it has no effect;
+        ``Queue.why_unordered`` says so.
+
         Raises WaitTimeout (with who holds the slots), UnknownGovernor, PermissionRefused, InvalidValue and others of
         the tree. A try that has begun is carried to its verdict, if need be beyond the timeout: whatever this returns
         or raises, an entry is left behind only if it returns. NoVerdict says that it is unknown whether there is an
@@ -117,18 +125,20 @@ class Governor:
             raise InvalidValue("admit needs a governor whose subject is read from its stream, not one that is given.")
         if owner is not None:
             owner = Owner.of(owner.run_id, owner.holder, owner.host)
-        campaign = _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit, lease)
+        urgency = check_priority(priority), check_ageing(ageing)
+        campaign = _Campaign(self, check_label(holder, "A holder"), owner, timeout, admit, lease, urgency)
         slot = await campaign.run(self._subject)
         if slot.lease is not None:
             slot.renewal = Renewal(slot, on_lost).start()
         return slot
 
-    def new_waiter(self, subject: str) -> Waiter:
-        """Return the waiter that says when another try on that subject is worthwhile."""
+    def new_waiter(self, subject: str, priority: str, ageing: float) -> Waiter:
+        """Return the waiter that says when another try on that subject is worthwhile. Its wait begins now."""
         # Imported by those who wait alone: Ansible compiles what a module imports anew for each task.
         from .waiter import Waiter
 
-        return Waiter(self.stack, subject, self._interval, self._backoff)
+        urgency = Urgency(priority, ageing, self.js.timing.clock())
+        return Waiter(self.stack, subject, self._interval, self._backoff, urgency)
 
 
 class _Campaign:
@@ -142,8 +152,10 @@ class _Campaign:
         timeout: float | None,
         admit: Admit | None,
         lease: bool | None,
+        urgency: tuple[str, float],
     ) -> None:
         self._governor = governor
+        self._urgency = urgency
         self._admit = admit
         self._wants_lease = lease
         self._stack = governor.stack
@@ -243,13 +255,13 @@ class _Campaign:
 
     async def _gives_way(self, state: State | None) -> bool:
         """To those in the queue who were called to the empty slots: it queues before its first try then."""
-        if state is None or state.active >= state.config.limit:
+        if state is None or not state.room:
             return False
-        return await self._stack.queue.has_woken(state.config.limit - state.active)
+        return await self._stack.queue.has_woken(state.room)
 
     async def _wait(self, tries: Tries) -> int | None:
         """Return the sequence of the entry; None when time is up."""
-        async with self._governor.new_waiter(tries.subject) as waiter, self._reported(waiter):
+        async with self._governor.new_waiter(tries.subject, *self._urgency) as waiter, self._reported(waiter):
             while True:
                 left = self._deadline - self._timing.clock()
                 if left <= 0:
@@ -322,22 +334,30 @@ class _Campaign:
         return {"attempts": tries, "waited": round(waited, 3), "waited_by": self._waited_by}
 
     async def _in_vain(self, facts: Facts) -> WaitTimeout:
-        """The error when time is up, with who holds the slots as far as that can still be learned."""
+        """The error when time is up, with who holds the slots or has paused the governor, as far as that is known."""
         try:
             seen = await read_situation(self._stack, _HOLDERS_TOLD)
         except GovernorError as exc:
             return self._timed_out(facts, f"and who holds the slots could not be read: {exc}")
         state = seen.state
         self._js.in_background(self._look_for_dead(state))
+        holders = [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in seen.oldest]
+        paused = bool(state.config.paused)
+        facts = {**facts, "active": state.active, "limit": state.config.limit, "paused": paused, "holders": holders}
+        if paused:
+            return self._paused(facts, state.pause_words)
         detail = f"{state.active} of {state.config.limit} slots held"
         if not facts["attempts"]:
             detail += ", and others in the queue called to the rest"
         if seen.oldest:
             detail += f", oldest by {seen.oldest[0].shown} for {format_duration(seen.oldest[0].age(state.now))}"
-        holders = [{"holder": e.holder, "seq": e.seq, "age": round(e.age(state.now), 3)} for e in seen.oldest]
-        return self._timed_out(
-            {**facts, "active": state.active, "limit": state.config.limit, "holders": holders}, detail
-        )
+        return self._timed_out(facts, detail)
+
+    def _paused(self, facts: Facts, words: str) -> WaitTimeout:
+        """The error when time is up and the governor is paused."""
+        if self._deadline <= self._began:
+            return WaitTimeout(f"{words}. {WHAT_TO_DO}", **facts)
+        return WaitTimeout(f"{self._timed_out(facts, words)} {WHAT_TO_DO}", **facts)
 
     async def _look_for_dead(self, state: State) -> None:
         """Have looked for dead holders, as those do who wait: the next try may find that they were absent before."""

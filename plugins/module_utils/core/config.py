@@ -10,13 +10,14 @@ Check mode, diffs and changes use the same plan.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from .durations import LONGEST
 from .errors import InvalidValue, NotAGovernor
 from .jetstream import Json
-from .names import campaign_subject, check_subject, governor_name, stream_name
+from .names import campaign_subject, check_label, check_subject, governor_name, stream_name
+from .pause import Pause, with_pause
 
 # The condition of a governor's queue, and of its leases. "broken": it exists, but not in the form in which it would be
 # made; or the governor has leases, and the stream that they need does not exist. "unknown": nobody has looked at it.
@@ -50,6 +51,7 @@ class GovernorConfig:
 
     ``limit`` is the number of slots. ``max_age`` is in seconds; 0 means that entries never expire. Entries are
     published to ``subject``. ``lease`` is the condition of its leases: whether each slot ends with its holder.
+    ``paused`` is None unless it is paused, which leaves the limit alone.
     """
 
     name: str
@@ -60,6 +62,7 @@ class GovernorConfig:
     description: str
     queue: Condition = "unknown"
     lease: Condition = "absent"
+    paused: Pause | None = None
 
     @classmethod
     def from_stream(cls, stream: Json) -> GovernorConfig:
@@ -83,11 +86,12 @@ class GovernorConfig:
             subject=stream["subjects"][0],
             description=stream.get("description", ""),
             lease="ready" if (stream.get("metadata") or {}).get(LEASE_KEY) else "absent",
+            paused=Pause.of_stream(stream),
         )
 
     def as_options(self) -> Json:
         """Return the settings by the names of the module options, for a diff. The name is left out."""
-        return {option: value for option, value in asdict(self).items() if option != "name"}
+        return _options({setting: value for setting, value in vars(self).items() if setting != "name"})
 
     def to_stream(self, base: Json | None = None) -> Json:
         """Return the configuration of the governor's stream.
@@ -95,7 +99,7 @@ class GovernorConfig:
         ``base`` is the present configuration of the stream, of which all that a governor does not set is kept. None
         is for a new stream.
         """
-        return {
+        stream = {
             **(base or {"max_bytes": -1, "max_msg_size": -1, "max_consumers": -1}),
             **_NATURE,
             "name": stream_name(self.name),
@@ -108,6 +112,7 @@ class GovernorConfig:
             "duplicate_window": 0,
             "metadata": self._metadata((base or {}).get("metadata") or {}),
         }
+        return with_pause(stream, self.paused)
 
     def _metadata(self, present: Mapping[str, str]) -> dict[str, str]:
         kept = {key: value for key, value in present.items() if key != LEASE_KEY}
@@ -119,7 +124,8 @@ class Desired:
     """The settings that a caller asks for. None keeps a setting as it is, and gives a new governor the default.
 
     ``max_age`` is in seconds, 0 for never. ``queue`` says whether the governor is to have a queue, and ``lease``
-    whether its slots are to have leases.
+    whether its slots are to have leases. ``paused``: a Pause to pause the governor so unless it is paused already, and
+    False to resume it.
     """
 
     limit: int | None = None
@@ -129,14 +135,21 @@ class Desired:
     description: str | None = None
     queue: bool | None = None
     lease: bool | None = None
+    paused: Pause | Literal[False] | None = None
 
     def given(self) -> Json:
         """Return the settings that are not None, by name and with the values that ``GovernorConfig`` has for them."""
-        given = {option: value for option, value in asdict(self).items() if value is not None}
-        for option in ("queue", "lease"):
-            if option in given:
-                given[option] = "ready" if given[option] else "absent"
+        given = {setting: value for setting, value in vars(self).items() if value is not None}
+        for setting in ("queue", "lease"):
+            if setting in given:
+                given[setting] = "ready" if given[setting] else "absent"
+        if "paused" in given:
+            given["paused"] = self.paused or None
         return given
+
+    def as_options(self) -> Json:
+        """Return the settings that are given, by the names of the module options."""
+        return {option: value for option, value in _options(self.given()).items() if value is not None}
 
     @property
     def lacking(self) -> str:
@@ -162,6 +175,8 @@ class Desired:
             )
         if self.subject is not None:
             check_subject(self.subject)
+        if self.paused and self.paused.reason is not None:
+            check_label(self.paused.reason, "A reason")
         if self.description is not None and len(self.description.encode()) > _LONGEST_DESCRIPTION:
             raise InvalidValue(f"description must be at most {_LONGEST_DESCRIPTION} bytes long.")
 
@@ -205,11 +220,12 @@ def plan_change(name: str, current: GovernorConfig | None, desired: Desired, loc
     for option in ("queue", "lease"):
         if getattr(current, option) == "broken":
             wanted.setdefault(option, "ready")
+    if current.paused and wanted.get("paused"):
+        wanted["paused"] = current.paused.renewed(wanted["paused"])
     after = replace(current, **wanted)
+    present, planned = current.as_options(), after.as_options()
     changes = tuple(
-        Change(option, getattr(current, option), value)
-        for option, value in wanted.items()
-        if value != getattr(current, option)
+        Change(option, present[option], value) for option, value in planned.items() if value != present[option]
     )
     return Plan(current, after, changes)
 
@@ -228,6 +244,14 @@ def _creation(name: str, wanted: Mapping[str, Any], lacking: str, location: str)
     after = GovernorConfig(**{"name": name, **defaults, **wanted})
     changes = tuple(Change(option, None, value) for option, value in after.as_options().items())
     return Plan(None, after, changes)
+
+
+def _options(settings: Json) -> Json:
+    """Return settings by the names of the module options, and with their values."""
+    if "paused" not in settings:
+        return settings
+    pause = settings["paused"]
+    return {**settings, "paused": pause is not None, "reason": pause.reason if pause else None}
 
 
 def _not_a_governor(stream: Json) -> list[str]:

@@ -12,6 +12,7 @@ GovernorError
 ├── SubjectTaken
 ├── WaitTimeout
 ├── GovernorFull
+├── EntryTooLong
 ├── EntryGone
 ├── NoQueue
 ├── NoLeases
@@ -69,6 +70,10 @@ class WaitTimeout(GovernorError):
 
 class GovernorFull(GovernorError):
     """The governor has as many entries as its limit allows, and the server refuses another one."""
+
+
+class EntryTooLong(GovernorError):
+    """The entry is longer than the stream takes, as every entry is while the governor is paused."""
 
 
 class EntryGone(GovernorError):
@@ -149,6 +154,7 @@ class ErrorCode(NamedTuple):
 # decides.
 ERROR_CODES: tuple[ErrorCode, ...] = (
     ErrorCode(10077, "maximum messages exceeded", GovernorFull),
+    ErrorCode(10054, None, EntryTooLong, "Raise the max_msg_size of the governor's stream."),
     ErrorCode(10059, None, UnknownGovernor),
     ErrorCode(10037, None, EntryGone),
     ErrorCode(10043, None, EntryGone),

@@ -131,6 +131,10 @@ class Lookout:
         entered = state.last_seq - self._last_seq if self._last_seq is not None else 0
         self._record(state, queue)
         self.next_look = self._timing.clock() + self._until_next_look(state, queue.waiting, first)
+        if state.config.paused:
+            # Its empty slots are nobody's, and a try would tell nothing.
+            self._empty_looks = 0
+            return Advice.WAIT
         if self._others_enter(entered - woken, state.config.limit) or state.config.subject != self.subject:
             return Advice.TRY
         if state.active >= state.config.limit:
@@ -152,6 +156,11 @@ class Lookout:
     def stretch(self) -> float:
         """The factor by which each waiter asks less often because many wait; 1 for up to 25."""
         return max(1.0, self.queue.waiting / _LOOKERS) if self.queue else 1.0
+
+    @property
+    def may_rise(self) -> bool:
+        """Whether the queue knows priorities. In others, and while that is not known, a new request is at the end."""
+        return self.queue is not None and self.queue.prioritized
 
     def _regular_pause(self) -> float:
         return self._interval * self.stretch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from .config import Change, Condition, Desired, GovernorConfig, Plan, plan_change
@@ -27,6 +27,7 @@ from .hazards import check_change, hazards
 from .jetstream import JetStream, check_echo, jetstream
 from .leases import Leases
 from .names import stream_name
+from .pause import Pause
 from .stack import Stack
 from .state import State
 from .twins import refuse_to_be_one
@@ -104,8 +105,8 @@ class Manager:
     ) -> Manager:
         """Create a governor. Load it when it exists with the same configuration.
 
-        ``rest`` is ``max_age`` (in seconds, 0 for never), ``replicas``, ``subject``, ``description``, ``queue`` and
-        ``lease``.
+        ``rest`` is ``max_age`` (in seconds, 0 for never), ``replicas``, ``subject``, ``description``, ``queue``,
+        ``lease`` and ``paused``.
         Raises AlreadyExists when it has another configuration, InvalidValue, and what ``apply`` raises.
         """
         js = jetstream(nc)
@@ -214,12 +215,15 @@ class Manager:
             raise type(exc)(f"{exc} {more}", **exc.facts) from exc
 
     async def _adjust_queue(self, before: GovernorConfig) -> None:
-        """Make or delete the queue as the change of the governor asks for, and wake waiters for added slots."""
+        """Make or delete the queue as the change of the governor asks for, and wake waiters for the slots it adds."""
         if self.queue_condition == "ready":
             await self.queue.make(self.replicas)
         elif self.queue_condition == "absent" and before.queue != "absent":
             await self.queue.delete()
-        await self.queue.wake(self.limit - before.limit)
+        if before.paused:
+            await self.queue.wake(self.state.room)
+        elif not self.config.paused:
+            await self.queue.wake(self.limit - before.limit)
 
     # -- its settings
 
@@ -259,6 +263,11 @@ class Manager:
         return self.config.subject
 
     @property
+    def paused(self) -> Pause | None:
+        """Who has paused the governor, since when and why; None where nobody has."""
+        return self.config.paused
+
+    @property
     def connection(self) -> Client:
         """The nats-py connection."""
         return self.js.nc
@@ -280,6 +289,17 @@ class Manager:
     async def set_replicas(self, replicas: int) -> None:
         """Set the number of servers that store the governor, 1 to 5."""
         await self._change(Desired(replicas=replicas))
+
+    async def pause(self, by: str, reason: str | None = None) -> None:
+        """Let nobody enter until it is resumed. Who is in goes on, and who waits keeps the place in the queue.
+
+        Where it is paused already, only a ``reason`` that is given takes the place of the one before.
+        """
+        await self._change(Desired(paused=Pause(by, datetime.now(timezone.utc), reason)))
+
+    async def resume(self) -> None:
+        """Let holders enter again, and wake as many waiters in the queue as there are free slots."""
+        await self._change(Desired(paused=False))
 
     # -- its entries
 

@@ -102,6 +102,16 @@ def queue_subject(name: str) -> str:
     return f"{_QUEUE_SUBJECTS}{check_name(name)}"
 
 
+def waiting_subject(name: str) -> str:
+    """Return the subject on which those answer who wait for the governor with another priority than the normal one."""
+    return f"$GOVERNOR.waiting.{check_name(name)}.all"
+
+
+def any_waiting_subject(name: str) -> str:
+    """Return the subject on which one of those answers."""
+    return f"$GOVERNOR.waiting.{check_name(name)}.any"
+
+
 def lease_subject(name: str, token: str) -> str:
     """Return the subject to which the signs of life go of the slot that has this token."""
     return f"{_LEASE_SUBJECTS}{check_name(name)}.{token}"

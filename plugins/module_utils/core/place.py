@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .errors import PlaceLost
@@ -19,6 +20,9 @@ from .watch import Watch, current_watch
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+    from .urgency import Urgency
 
 # Seconds until the pull request expires: longer than anybody waits, because a new request is at the end of the queue.
 _KEEP = 30 * 24 * 3600.0
@@ -28,10 +32,6 @@ _KEEP = 30 * 24 * 3600.0
 _HEARTBEAT = 4.0
 _SILENCE = 9.0
 
-# Priorities of pull requests; the lower one goes first. A waiter that was woken in vain goes before those that were not
-# woken yet.
-_FIRST, _NORMAL = 0, 5
-
 # JetStream's acknowledgements of a wake-up: it is done with, it goes to the next waiter, the waiter is about to try.
 _ACK, _NAK, _WORKING = b"+ACK", b"-NAK", b"+WPI"
 
@@ -39,32 +39,31 @@ _ACK, _NAK, _WORKING = b"+ACK", b"-NAK", b"+WPI"
 class Place:
     """A place of one waiter in the queue, from ``join`` to ``leave``. It cannot be used again after that."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, urgency: Urgency) -> None:
         self._queue = queue
+        self._urgency = urgency
         self._js = queue.js
         self._arrived: deque[Msg] = deque()
         self._news = asyncio.Event()
         self._wake_up: Msg | None = None
-        self._inbox = self._js.nc.new_inbox()
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+        self._asked = False
+        self._left = False
         self._heard = 0.0
         self._watch = Watch()
         self._error_before: Exception | None = None
 
     async def join(self) -> None:
-        """Join the queue, at its end. Raises PlaceLost when the connection is lost.
+        """Join the queue, behind those who are as urgent. Raises PlaceLost when the connection is lost.
 
         That there is no queue, or that this user may not join it, is raised by ``wait``.
         """
-        from nats.errors import Error
-
-        try:
-            self._subscription = await self._js.nc.subscribe(self._inbox, cb=self._receive)
-        except Error as exc:
-            raise PlaceLost(f"Could not join the queue of governor '{self._queue.name}': {exc}.") from exc
+        await self._subscribe()
         self._watch = current_watch(self._queue)
         self._watch.join(self)
         try:
-            await self._pull(_NORMAL)
+            await self._pull(self._urgency.band())
         except PlaceLost:
             await self.leave(used=False)
             raise
@@ -110,14 +109,21 @@ class Place:
         return True
 
     async def requeue(self) -> None:
-        """Go to the front of the queue after a wake-up that led to no slot. Without a wake-up, keep the place.
+        """Go before those who are as urgent, after a wake-up that led to no slot. Without a wake-up, keep the place.
 
         Before nats-server 2.12, which has no priorities, go to the end of the queue. Raises PlaceLost when the
         connection is lost.
         """
         if self._wake_up is not None:
             await self._acknowledge(_ACK)
-            await self._pull(_FIRST)
+            await self._move(self._urgency.band(called_in_vain=True))
+
+    async def rise(self) -> None:
+        """Go behind those who are as urgent as the waiter has become. Raises PlaceLost when the connection is lost.
+
+        Only for a queue that knows priorities: in another one that would be its end.
+        """
+        await self._move(self._urgency.band())
 
     async def leave(self, used: bool) -> None:
         """Leave the queue. ``used`` is whether the waiter has entered the governor.
@@ -126,27 +132,60 @@ class Place:
         """
         from nats.errors import Error
 
-        with contextlib.suppress(Error):
-            await self._subscription.unsubscribe()
+        self._left = True
+        if self._subscription is not None:
+            with contextlib.suppress(Error):
+                await self._subscription.unsubscribe()
         successor = self._watch.leave(self)
         if successor is not None:
             with contextlib.suppress(PlaceLost):
                 await successor.listen()
         await self._acknowledge(_ACK if used else _NAK)
-        while self._arrived:
-            self._wake_up = self._arrived.popleft()
-            await self._acknowledge(_NAK)
+        await self._pass_on()
 
     async def listen(self) -> None:
         """Listen for heartbeats from now on. Raises PlaceLost when the connection is lost.
 
-        A pull request cannot be changed, so a second one is added, at the end of the queue.
+        A pull request cannot be changed, so a second one is added, behind those who are as urgent.
         """
-        await self._pull(_NORMAL)
+        await self._pull(self._urgency.band())
 
     def notify_loss(self) -> None:
         """Have the waiter notice at once that its watch has ended: ``wait`` and ``wait_until`` raise PlaceLost."""
         self._news.set()
+
+    async def _pass_on(self) -> None:
+        """Have the wake-ups that have arrived go to the next waiters."""
+        while self._arrived:
+            self._wake_up = self._arrived.popleft()
+            await self._acknowledge(_NAK)
+
+    async def _move(self, priority: int) -> None:
+        """Have one pull request, of this priority, in place of the one before, if that is still in the queue."""
+        before = self._subscription
+        if self._asked:
+            # The server drops a request whose inbox nobody listens to.
+            await self._subscribe()
+        await self._pull(priority)
+        if before is not None and before is not self._subscription:
+            self._js.in_background(self._give_up(before))
+
+    async def _subscribe(self) -> None:
+        """Listen to an inbox of its own for the next pull request."""
+        from nats.errors import Error
+
+        self._inbox = self._js.nc.new_inbox()
+        try:
+            self._subscription = await self._js.nc.subscribe(self._inbox, cb=partial(self._receive, self._inbox))
+        except Error as exc:
+            raise PlaceLost(f"Could not join the queue of governor '{self._queue.name}': {exc}.") from exc
+
+    async def _give_up(self, before: Subscription) -> None:
+        """Give up the pull request of this inbox. A wake-up that is on its way to it is received all the same."""
+        from nats.errors import Error
+
+        with contextlib.suppress(Error, asyncio.TimeoutError):
+            await before.drain()  # type: ignore[no-untyped-call]
 
     async def _pull(self, priority: int) -> None:
         from nats.errors import Error
@@ -159,6 +198,7 @@ class Place:
             "group": CONSUMER,
             "priority": priority,
         }
+        self._asked = True
         self._heard = self._js.timing.clock()
         self._error_before = self._js.nc.last_error
         try:
@@ -179,12 +219,18 @@ class Place:
             raise PlaceLost(f"All places in the queue of governor '{self._queue.name}' are lost.")
         return False
 
-    async def _receive(self, message: Msg) -> None:
+    async def _receive(self, inbox: str, message: Msg) -> None:
         from nats.errors import Error
 
+        if message.reply and inbox == self._inbox:
+            # It has used up the pull request.
+            self._asked = False
         self._arrived.append(message)
         self._news.set()
-        if message.reply:
+        if self._left:
+            # It was on its way to an inbox that was given up.
+            await self._pass_on()
+        elif message.reply:
             # A wake-up. Have the half second for the try begin anew: a distant waiter has lost much of it on the way.
             with contextlib.suppress(Error):
                 await self._js.nc.publish(message.reply, _WORKING)

@@ -16,7 +16,15 @@ import contextlib
 from dataclasses import dataclass
 
 from .config import Condition
-from .errors import AlreadyExists, GovernorError, NoQueue, UnknownGovernor
+from .errors import (
+    AlreadyExists,
+    GovernorError,
+    JetStreamUnavailable,
+    NoQueue,
+    NoVerdict,
+    PermissionRefused,
+    UnknownGovernor,
+)
 from .jetstream import JetStream, Json, check_echo
 from .names import queue_stream_name, queue_subject
 
@@ -39,6 +47,7 @@ _LONGEST_QUEUE = 1_000_000
 
 # The first version whose consumers know priorities, which put a pull request before others.
 _KNOWS_PRIORITIES = (2, 12)
+_PRIORITIZED = "prioritized"
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,14 @@ class QueueState:
     ``waiting`` is the number of waiters in the queue. ``delivered`` is the number of wake-ups that it has handed out
     since it was made, those that were handed out again included. ``ack_pending`` is the number of waiters that have a
     wake-up and have not settled it yet; ``redelivered`` is how many of these got it because another waiter before them
-    did not settle it in time, or passed it on.
+    did not settle it in time, or passed it on. ``prioritized`` is whether the more urgent waiters are called first.
     """
 
     waiting: int
     delivered: int
     ack_pending: int = 0
     redelivered: int = 0
+    prioritized: bool = False
 
 
 class Queue:
@@ -81,6 +91,7 @@ class Queue:
             delivered=int(info["delivered"]["consumer_seq"]),
             ack_pending=int(info["num_ack_pending"]),
             redelivered=int(info["num_redelivered"]),
+            prioritized=info["config"].get("priority_policy") == _PRIORITIZED,
         )
 
     async def has_woken(self, count: int) -> bool:
@@ -94,6 +105,26 @@ class Queue:
             return False
         # A waiter that got the wake-up of another one may be as dead as that one: nobody gives way to it.
         return queue is not None and queue.ack_pending - queue.redelivered >= count
+
+    async def why_unordered(self) -> str | None:
+        """Return why the priorities of waiters have no effect here, in a sentence without a full stop.
+
+        None where they have, and where the server gives no answer just now: who waits asks it again.
+        """
+        if self.js.server_version < _KNOWS_PRIORITIES:
+            version = ".".join(map(str, self.js.server_version))
+            return f"nats-server {version} calls waiters first in, first out; 2.12 is the first version with priorities"
+        try:
+            queue = await self.state()
+        except PermissionRefused as exc:
+            return str(exc).rstrip(".")
+        except (NoVerdict, JetStreamUnavailable):
+            return None
+        if queue is None:
+            return "it has no queue, or a broken one; governor_stream makes one, and mends it"
+        if queue.prioritized:
+            return None
+        return "its queue is from before nats-server 2.12; governor_stream mends it whenever it is run for the governor"
 
     async def condition(self, replicas: int) -> Condition:
         """Return "ready" when the queue is as ``make`` would make it for this number of replicas.
@@ -178,7 +209,7 @@ class Queue:
             "max_waiting": _LONGEST_QUEUE,
         }
         if self.js.server_version >= _KNOWS_PRIORITIES:
-            consumer.update(priority_policy="prioritized", priority_groups=[CONSUMER])
+            consumer.update(priority_policy=_PRIORITIZED, priority_groups=[CONSUMER])
         return consumer
 
     async def _stream_info(self) -> Json | None:

@@ -23,6 +23,7 @@ from .bulk import read_from
 from .entry import Entry, entry_headers
 from .errors import (
     EntryGone,
+    EntryTooLong,
     GovernorError,
     GovernorFull,
     JetStreamUnavailable,
@@ -35,6 +36,7 @@ from .errors import (
 )
 from .jetstream import JetStream, Json
 from .names import Owner, stream_name
+from .pause import takes_any_size
 from .queue import Queue
 from .state import State
 from .timing import Answer, run_to_completion
@@ -58,6 +60,7 @@ class Refusal(Enum):
     """Why an entry was not stored. The values are for sentences."""
 
     FULL = "the governor is full"
+    PAUSED = "the governor is paused"
     STALE = "an earlier try had stored the entry of this token, and it is gone already"
     UNDECIDED = "the server has seen the entry of this token, and does not tell where it is"
     UNHEARD = "no stream listens on the subject"
@@ -117,6 +120,10 @@ class Stack:
             ack = await self.js.publish(subject, holder.encode(), headers, what=what)
         except GovernorFull:
             return Refusal.FULL
+        except EntryTooLong:
+            if await self._takes_this_size():
+                return Refusal.PAUSED
+            raise
         except Undecided:
             return Refusal.UNDECIDED
         except UnknownGovernor:
@@ -127,6 +134,14 @@ class Stack:
         if ack.get("duplicate"):
             return await self._stored_before(seq, token)
         return seq
+
+    async def _takes_this_size(self) -> bool:
+        """Tell whether an entry that was refused as too long is so only because of a pause, which may just have ended.
+
+        Who may not read the governor waits, as for any other governor.
+        """
+        state = await self.js.if_permitted(self.state())
+        return state is None or state.config.paused is not None or takes_any_size(state.stream)
 
     async def _stored_before(self, seq: int, token: str) -> int | Refusal:
         """Tell what became of an entry that the server calls a duplicate.
@@ -280,7 +295,8 @@ class Stack:
         request = {"seq": state.last_seq + 1}
         verb = f"STREAM.PURGE.{self.stream}"
         answer = await self.js.until_verdict(lambda: self._ask(verb, "Could not reset", request))
-        await self.queue.wake(min(state.active, state.config.limit))
+        if not state.config.paused:
+            await self.queue.wake(min(state.active, state.config.limit))
         # A repeated purge finds nothing left; what the state counted is then the better number.
         return int(answer["purged"]) or state.active
 

@@ -69,6 +69,16 @@ class State:
         )
 
     @property
+    def room(self) -> int:
+        """How many could get a slot now: none while the governor is paused."""
+        return 0 if self.config.paused else max(0, self.config.limit - self.active)
+
+    @property
+    def pause_words(self) -> str:
+        """Who has paused the governor, since when and why, in words without a full stop; empty where nobody has."""
+        return self.config.paused.words(self.config.name, self.now.astimezone()) if self.config.paused else ""
+
+    @property
     def surely_empty(self) -> bool:
         """Whether there is no entry, as told by a leader that has heard from a majority of the replicas."""
         return self.in_touch and not self.active

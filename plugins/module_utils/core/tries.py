@@ -56,7 +56,7 @@ class Tries:
         self._first_sent_at: float | None = None
 
     async def start(self, deadline: float) -> int | None:
-        """Try until the verdict is known, at least until the deadline. Return the entry's sequence, None when full.
+        """Try until the verdict is known, at least until the deadline. Return the entry's sequence, None when refused.
 
         The sequence is Found where an earlier try may have stored the entry. Raises NotSent where nothing was sent, and
         NoVerdict where it is not known what was done.
@@ -70,7 +70,7 @@ class Tries:
             outcome = await self._try()
             if isinstance(outcome, int):
                 return outcome
-            if outcome is not Refusal.FULL:
+            if outcome not in (Refusal.FULL, Refusal.PAUSED):
                 undecided_since = min(undecided_since, clock())
                 if clock() - undecided_since < self._js.patience:
                     raise NoVerdict(f"The try for governor '{self._stack.name}' is undecided: {outcome.value}.")
@@ -104,6 +104,10 @@ class Tries:
                 return seq
             self._renew_token()
         outcome = await self._publish()
+        if outcome is Refusal.PAUSED and self._unanswered:
+            seq = await self._find_at_last()
+            self._unanswered = False
+            return seq or outcome
         if outcome is Refusal.UNDECIDED:
             if not self._refused or not await self._one_leader():
                 seq = await self._find()
@@ -111,7 +115,7 @@ class Tries:
                     return seq
             if not self._refused:
                 return outcome
-        if isinstance(outcome, int) or outcome is Refusal.FULL:
+        if isinstance(outcome, int) or outcome in (Refusal.FULL, Refusal.PAUSED):
             return outcome
         # Its entry is gone; or it was refused, and some servers never take such a token again.
         self._renew_token()
@@ -126,11 +130,9 @@ class Tries:
             outcome = await self._publish()
             if isinstance(outcome, int):
                 return outcome
-            if outcome is Refusal.STALE or self._one_replica:
+            if outcome is Refusal.STALE or (self._one_replica and outcome is not Refusal.PAUSED):
                 return None
-        # What a leader has accepted waits in its log for the other replicas, and is refused and not found meanwhile.
-        await self._stack.wait_for_pending()
-        return await self._find()
+        return await self._find_at_last()
 
     async def _publish(self) -> int | Refusal:
         """Publish the entry where the governor listens, also where it has moved meanwhile."""
@@ -160,7 +162,8 @@ class Tries:
             # Whatever was refused before, this may have been stored.
             self._refused = False
             raise
-        self._unanswered = outcome in (Refusal.UNDECIDED, Refusal.UNHEARD)
+        # A paused governor refuses a token before it looks whether it has that: this says nothing of earlier tries.
+        self._unanswered = before if outcome is Refusal.PAUSED else outcome in (Refusal.UNDECIDED, Refusal.UNHEARD)
         return outcome
 
     @property
@@ -187,6 +190,12 @@ class Tries:
         """Return the sequence of the entry that has the token; None when there is none."""
         entry = await self._stack.find(lambda each: each.token == self.token)
         return Found(entry.seq) if entry is not None else None
+
+    async def _find_at_last(self) -> int | None:
+        """Find the entry of the last token, also where it is still under way; None when there is none."""
+        # What a leader has accepted waits in its log for the other replicas, and is refused and not found meanwhile.
+        await self._stack.wait_for_pending()
+        return await self._find()
 
     async def _started_before(self) -> int | None:
         """Return the sequence of the entry of a token that the server may have forgotten; None when there is none."""

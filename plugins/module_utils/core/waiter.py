@@ -12,12 +12,14 @@ import math
 from types import TracebackType
 
 from .backoff import Backoff
+from .census import Sign
 from .errors import GovernorError, JetStreamUnavailable, NoVerdict, PermissionRefused, PlaceLost
 from .lookout import Advice, Lookout
 from .place import Place
 from .queue import QueueState
 from .reaper import Reaper
 from .stack import Stack
+from .urgency import NORMAL, Urgency
 from .watch import current_watch
 
 # Seconds between the tries of one who has no place in the queue, and how often it looks for one.
@@ -31,12 +33,16 @@ _NOT_NOW = (NoVerdict, JetStreamUnavailable)
 class Waiter:
     """One waiter. An asynchronous context: on the way out it leaves the queue.
 
+    ``urgency`` says how urgent it is, and when it rises.
     ``started``: set it when the slot is held; a wake-up that led to nothing goes on to the next in the queue.
     ``waited_by`` is "queue" or "polling", None before anything was waited for. ``counts``: set it to have the queue
     counted whenever this one joins it, one request more: those that join together know their positions apart then.
     """
 
-    def __init__(self, stack: Stack, subject: str, interval: float | None, backoff: Backoff | None) -> None:
+    def __init__(
+        self, stack: Stack, subject: str, interval: float | None, backoff: Backoff | None, urgency: Urgency
+    ) -> None:
+        self.urgency = urgency
         self.waited_by: str | None = None
         self.counts = False
         self.started = False
@@ -48,6 +54,7 @@ class Waiter:
         self._lookout = Lookout(self._timing, subject, interval)
         self._reaper = Reaper(stack)
         self._mine: Place | None = None
+        self._sign: Sign | None = None
         self._counting: asyncio.Future[None] | None = None
         self._refusals = 0
         self._join_at = 0.0
@@ -112,7 +119,7 @@ class Waiter:
         self.waited_by = "polling"
         await self._reap()
         until = min(deadline, self._poll_at, math.inf if self._barred else self._join_at)
-        self._queue.js.logger.debug("governor %s is full, waiting without a queue", self._queue.name)
+        self._queue.js.logger.debug("governor %s has no room, waiting without a queue", self._queue.name)
         await self._timing.sleep(max(0.0, until - self._timing.clock()))
         return self._timing.clock() >= min(deadline, self._poll_at)
 
@@ -142,16 +149,21 @@ class Waiter:
         if self._mine is not None or self._barred or now < self._join_at:
             return
         self._join_at = now + self._lookout.jittered(_JOIN_EVERY)
-        place = Place(self._queue)
+        # What it has waited for counts, also where it has lost its place, or there was no queue.
+        self.urgency.rise(now)
+        place = Place(self._queue, self.urgency)
         try:
             await place.join()
         except PlaceLost as exc:
             # The next try tells what is wrong with the connection.
             self._queue.js.logger.debug("%s", exc)
             return
-        self._queue.js.logger.debug("governor %s is full, joined its queue", self._queue.name)
+        self._queue.js.logger.debug("governor %s has no room, joined its queue", self._queue.name)
         self._mine, self.waited_by = place, "queue"
         self._lookout.note_join()
+        if self.urgency.given != NORMAL:
+            self._sign = Sign(self._queue.js, self._queue.name, self.urgency.given)
+            await self._sign.give()
         if self.counts:
             # Beside the wait: a wake-up may come before the answer.
             self._counting = asyncio.ensure_future(self._count(place))
@@ -164,18 +176,26 @@ class Waiter:
 
     async def _leave(self, used: bool) -> None:
         mine, self._mine = self._mine, None
+        sign, self._sign = self._sign, None
         if self._counting is not None:
             self._counting.cancel()
         if mine is not None:
             await mine.leave(used)
+        if sign is not None:
+            await sign.stop()
 
     async def _called(self, mine: Place, deadline: float) -> bool:
         """Wait for a wake-up until it is time to look, then look. Return whether to try now."""
         self._making_sure = False
-        if await mine.wait(min(deadline, self._lookout.next_look) - self._timing.clock()):
+        rises_at = self.urgency.rises_at if self._lookout.may_rise else math.inf
+        if await mine.wait(min(deadline, rises_at, self._lookout.next_look) - self._timing.clock()):
             return True
         if self._timing.clock() >= deadline:
             return True
+        if self._timing.clock() >= rises_at:
+            self.urgency.rise(self._timing.clock())
+            await mine.rise()
+            return False
         if self._spared():
             return False
         look = asyncio.ensure_future(self._look())

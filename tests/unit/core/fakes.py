@@ -76,6 +76,26 @@ class FakeTime:
         await asyncio.sleep(0)
 
 
+Receive = Callable[[Any], Awaitable[None]]
+
+
+class FakeSubscription:
+    """One subject on which a connection listens."""
+
+    def __init__(self, nats: FakeNats, subject: str, receive: Receive) -> None:
+        self._nats = nats
+        self.subject = subject
+        self.receive = receive
+
+    async def unsubscribe(self) -> None:
+        self._nats.subscribed.remove(self)
+
+    async def drain(self) -> None:
+        """What is on its way arrives before the end."""
+        await self._nats.on_its_way(self)
+        await self.unsubscribe()
+
+
 class FakeNats:
     """A connection without a server. Nobody answers pull requests, which says that there is no queue.
 
@@ -92,18 +112,21 @@ class FakeNats:
         self.queue: Union[QueueState, int, None] = None
         self.published: list[tuple[str, bytes]] = []
         self.last_error: Optional[Exception] = None
-        self.receive: Optional[Callable[[Any], Awaitable[None]]] = None
+        self.subscribed: list[FakeSubscription] = []
         self.wake_ups = 0
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
 
-    async def subscribe(self, _subject: str, cb: Callable[[Any], Awaitable[None]]) -> FakeNats:
-        self.receive = cb
-        return self
+    async def subscribe(self, subject: str, cb: Receive, queue: str = "") -> FakeSubscription:
+        self.subscribed.append(FakeSubscription(self, f"{subject} {queue}".rstrip(), cb))
+        return self.subscribed[-1]
 
-    async def unsubscribe(self) -> None:
-        self.receive = None
+    @property
+    def receive(self) -> Optional[Receive]:
+        """Who listens for wake-ups; None for nobody."""
+        inboxes = [each for each in self.subscribed if each.subject.startswith("_INBOX.")]
+        return inboxes[-1].receive if inboxes else None
 
     async def publish(self, subject: str, payload: bytes = b"", reply: str = "") -> None:
         self.published.append((subject, payload))
@@ -112,6 +135,9 @@ class FakeNats:
 
     async def pulled(self) -> None:
         await self.send(status="503")
+
+    async def on_its_way(self, given_up: FakeSubscription) -> None:
+        """What happens while a subscription is given up."""
 
     async def send(self, status: Optional[str] = None) -> None:
         """To whoever waits: a status, or a wake-up, which has a number."""
@@ -127,6 +153,7 @@ class FakeNats:
         answer: dict[str, Any] = {"error": {"err_code": self.queue or 10059}}
         if isinstance(self.queue, QueueState):
             answer = {
+                "config": {"priority_policy": "prioritized"} if self.queue.prioritized else {},
                 "num_waiting": self.queue.waiting,
                 "delivered": {"consumer_seq": self.queue.delivered},
                 "num_ack_pending": self.queue.ack_pending,
@@ -279,8 +306,8 @@ class Watched(Governor):
         super().__init__(*args, **options)
         self.waits: list[Waiter] = []
 
-    def new_waiter(self, subject: str) -> Waiter:
-        self.waits.append(super().new_waiter(subject))
+    def new_waiter(self, *args: Any) -> Waiter:
+        self.waits.append(super().new_waiter(*args))
         return self.waits[-1]
 
 
@@ -296,7 +323,8 @@ def governor(time: FakeTime, stack: FakeStack, nats: Optional[FakeNats] = None, 
 
 def start(time: FakeTime, stack: FakeStack, nats: FakeNats, timeout: float = 600, **options: Any) -> Slot:
     """Wait over that connection until the stack has a slot."""
-    return asyncio.run(governor(time, stack, nats, **options).start("web01", timeout=timeout))
+    given = {name: options.pop(name) for name in ("priority", "ageing") if name in options}
+    return asyncio.run(governor(time, stack, nats, **options).start("web01", timeout=timeout, **given))
 
 
 def failure(time: FakeTime, stack: FakeStack, nats: FakeNats, timeout: float = 600, **options: Any) -> GovernorError:

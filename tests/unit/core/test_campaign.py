@@ -204,6 +204,7 @@ def test_waiting_ends_at_the_timeout_with_a_last_try() -> None:
         "waited_by": "polling",
         "active": 2,
         "limit": 2,
+        "paused": False,
         "holders": [{"holder": "web03", "seq": 1, "age": 41.0}, {"holder": "web04", "seq": 2, "age": 3.0}],
     }
 

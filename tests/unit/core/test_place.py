@@ -119,7 +119,7 @@ def test_who_was_called_in_vain_goes_before_those_who_were_not_called() -> None:
     assert waiter.settled == [(FIRST, ACK), (SECOND, ACK), (THIRD, ACK)]
     normal, *again = waiter.pulls
     assert normal["priority"] == 5
-    assert again == [{**normal, "priority": 0}] * 2
+    assert again == [{**normal, "priority": 4}] * 2
 
 
 def test_when_time_is_up_a_wake_up_goes_on_to_the_next() -> None:

@@ -52,6 +52,8 @@ def test_creation_with_defaults() -> None:
             Change("description", None, "Concurrency Governor cron"),
             Change("queue", None, "ready"),
             Change("lease", None, "ready"),
+            Change("paused", None, False),
+            Change("reason", None, None),
         ),
     )
 

@@ -23,6 +23,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.queue impo
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
     FakeNats,
     FakeStack,
+    FakeSubscription,
     FakeTime,
     QueueNats,
     a_state,
@@ -204,7 +205,7 @@ def test_who_may_not_look_polls_for_good() -> None:
 
 def test_a_queue_that_cannot_be_joined_for_want_of_a_connection_is_tried_later() -> None:
     class Closed(QueueNats):
-        async def subscribe(self, *rest: Any, **more: Any) -> FakeNats:
+        async def subscribe(self, *rest: Any, **more: Any) -> FakeSubscription:
             if time.now < 1004:
                 raise ConnectionClosedError
             return await super().subscribe(*rest, **more)

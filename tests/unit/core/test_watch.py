@@ -15,6 +15,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.place import Place
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue
+from ansible_collections.jetstream.governor.plugins.module_utils.core.urgency import Urgency
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime, QueueNats
 
 PULL = "$JS.API.CONSUMER.MSG.NEXT.GOVQUEUE_g.queue"
@@ -29,7 +30,7 @@ class Queueing:
         self._queue = Queue("g", JetStream(nc=connection, timing=self.time.timing))
 
     async def joined(self, count: int) -> list[Place]:
-        places = [Place(self._queue) for _each in range(count)]
+        places = [Place(self._queue, Urgency("normal", 600, 0)) for _each in range(count)]
         for each in places:
             await each.join()
         return places

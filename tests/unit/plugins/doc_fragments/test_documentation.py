@@ -38,6 +38,7 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py
 CAMPAIGNERS = ("governed", "governor_slot")
 SECRET = {"password", "token", "nkey_seed", "user_jwt", "user_seed"}
 DEFAULTS = {"governor": "g", "holder": "web01", "run_id": None, "wait_timeout": "0", "interval": None, "backoff": None}
+DEFAULTS.update(priority="normal", ageing="10m")
 
 Options = dict[str, Any]
 
@@ -200,7 +201,7 @@ def test_the_result_of_governor_info_is_documented() -> None:
     documented = results("governor_info")
     assert set(documented) == {"governors", "missing", "server", "result"}
     governor = documented["governors"]["contains"]
-    assert set(governor) == {*governor_result(state.config, state, []), "waiting", "entries"}
+    assert set(governor) == {*governor_result(state.config, state, []), "waiting", "waiting_by_priority", "entries"}
     assert set(governor["entries"]["contains"]) == set(entry_result(an_entry(1, "web01", 1), state))
 
 
@@ -217,13 +218,13 @@ def test_the_result_of_governor_slot_is_documented(monkeypatch: pytest.MonkeyPat
     request = SimpleNamespace(campaign=asked, kept=None, check_mode=False, warn=pytest.fail)
     held = asyncio.run(slots.acquire(cast(Any, None), cast(Any, request)))
     documented = results("governor_slot")
-    assert set(documented) == {*held, "holders", "released", "evicted"} - {"changed", "diff"}
+    assert set(documented) == {*held, "paused", "holders", "released", "evicted"} - {"changed", "diff"}
     assert set(documented["slot"]["contains"]) == set(held["slot"])
 
 
 def test_the_result_of_governed_is_documented() -> None:
     asked = parse_campaign(DEFAULTS, "r", "web01")
-    in_vain = {"active", "limit", "holders"}
+    in_vain = {"active", "limit", "paused", "holders"}
     assert set(results("governed")) == {"slot", "results"}
     assert set(results("governed")["slot"]["contains"]) == {*governed_result(asked, None, None), *in_vain, "msg"}
 

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Optional, cast
 
 import pytest
 
 from ansible_collections.jetstream.governor.plugins.module_utils._campaign_options import (
     CampaignRequest,
     parse_campaign,
+    warn_of_no_priority,
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
 
@@ -23,6 +26,8 @@ DEFAULTS: dict[str, Any] = {
     "wait_timeout": "5m",
     "interval": None,
     "backoff": None,
+    "priority": "normal",
+    "ageing": "10m",
 }
 REQUEST = CampaignRequest(
     governor="g",
@@ -53,6 +58,7 @@ def test_a_request_by_default() -> None:
 
 def test_a_request_with_everything() -> None:
     given = {**DEFAULTS, "run_id": "workflow 1", "wait_timeout": "0", "interval": "2", "backoff": ["FiveSec"]}
+    given.update(priority="low", ageing="1h")
     assert parse_campaign(given, "workflow 1", "") == replace(
         REQUEST,
         run_id="workflow 1",
@@ -61,7 +67,49 @@ def test_a_request_with_everything() -> None:
         wait_timeout=0.0,
         interval=2.0,
         backoff="FiveSec",
+        priority="low",
+        ageing=3600.0,
     )
+
+
+class FakeQueue:
+    """One where priorities have no effect, if there is a reason."""
+
+    def __init__(self, why: Optional[str]) -> None:
+        self._why = why
+        self.was_asked = False
+
+    async def why_unordered(self) -> Optional[str]:
+        self.was_asked = True
+        return self._why
+
+
+@pytest.mark.parametrize(
+    ("given", "why", "warnings"),
+    [
+        ({"priority": "low"}, "it has no queue", ["priority: low has no effect in governor 'g': it has no queue."]),
+        ({"priority": "urgent"}, None, []),
+    ],
+)
+def test_a_priority_that_has_no_effect_gives_a_warning(
+    given: dict[str, str], why: Optional[str], warnings: list[str]
+) -> None:
+    told: list[str] = []
+    stack = cast("Any", SimpleNamespace(queue=FakeQueue(why)))
+    asyncio.run(warn_of_no_priority(request_of(**given), stack, told.append))
+    assert told == warnings
+
+
+@pytest.mark.parametrize("given", [{}, {"priority": "normal"}, {"priority": "low", "wait_timeout": "0"}])
+def test_who_is_as_urgent_as_most_or_does_not_wait_costs_no_request(given: dict[str, str]) -> None:
+    queue = FakeQueue("it has no queue")
+    asyncio.run(warn_of_no_priority(request_of(**given), cast("Any", SimpleNamespace(queue=queue)), pytest.fail))
+    assert not queue.was_asked
+
+
+def test_an_ageing_that_is_too_short_is_refused() -> None:
+    assert refusal_of(ageing="50ms") == "ageing must be at least 0.1 s, not 0.05 s."
+    assert "ageing must be a number of seconds" in refusal_of(ageing="never")
 
 
 @pytest.mark.parametrize("empty", [None, ""])

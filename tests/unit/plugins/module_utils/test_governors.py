@@ -26,10 +26,10 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.manager im
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue, QueueState
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state
 
+NOBODY = {"urgent": 0, "high": 0, "normal": 0, "low": 0}
 UNREACHABLE = JetStream(nc=cast("Any", SimpleNamespace(**vars(FakeNats()))))
 """A connection that fails whatever is asked of it."""
 
-NOTHING = dict.fromkeys(["limit", "max_age", "replicas", "subject", "collective", "description", "queue", "lease"])
 CONFIG = {
     "limit": 2,
     "max_age": 60.0,
@@ -38,7 +38,10 @@ CONFIG = {
     "description": "Concurrency Governor g",
     "queue": "ready",
     "lease": "absent",
+    "paused": False,
+    "reason": None,
 }
+NOTHING = dict.fromkeys([*CONFIG, "collective"])
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -112,6 +115,7 @@ def one_to_come(**settings: Any) -> dict[str, Any]:
         "over_limit": False,
         "last_active": None,
         "created": None,
+        **dict.fromkeys(["paused_by", "paused_since", "pause"]),
         "hazards": [],
     }
 
@@ -195,7 +199,7 @@ ONE_TO_COME = (
 
 
 @pytest.mark.parametrize(
-    "given", [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"description": "x", "queue": False}, {}]
+    "given", [{"limit": 5, "lease": False}, {"max_age": "1h"}, {"queue": False, "paused": False}, {}]
 )
 def test_a_change_of_a_governor_that_is_to_come_is_foretold(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
@@ -329,10 +333,11 @@ def test_names_are_told_in_the_order_asked_for_and_once(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("queue_condition", "active", "queue", "told"),
     [
-        ("ready", 2, a_queue(7), {"queue": "ready", "waiting": 7}),
-        ("ready", 1, a_queue(7), {"queue": "ready", "waiting": 0}),
+        ("ready", 2, a_queue(7), {"queue": "ready", "waiting": 7, "waiting_by_priority": {"normal": 7}}),
+        ("ready", 2, a_queue(0), {"waiting": 0, "waiting_by_priority": NOBODY}),
+        ("ready", 1, a_queue(7), {"queue": "ready", "waiting": 0, "waiting_by_priority": NOBODY}),
         ("unknown", 1, a_queue(7), {"queue": "ready", "waiting": 7}),
-        ("unknown", 2, a_queue(None), {"queue": "absent", "waiting": None}),
+        ("unknown", 2, a_queue(None), {"queue": "absent", "waiting": None, "waiting_by_priority": None}),
         ("unknown", 1, a_queue(None, stream=True), {"queue": "broken", "waiting": None}),
         ("absent", 2, a_queue(7), {"queue": "absent", "waiting": None}),
         ("ready", 2, a_queue(None, stream=True), {"queue": "broken", "waiting": None}),
@@ -346,6 +351,12 @@ def test_how_many_wait(
     told: dict[str, Any],
 ) -> None:
     """The list tells which have a queue; it is asked where nobody has looked, and where the governor is full."""
+
+    async def count_by_priority(_js: JetStream, name: str, waiting: int, everyone: bool) -> dict[str, int]:
+        assert (name, everyone) == ("g", True)
+        return {"normal": waiting}
+
+    monkeypatch.setattr(governors, "count_by_priority", count_by_priority)
     manager = a_manager(active=active)
     manager.queue_condition, manager.queue = queue_condition, queue
     existing(monkeypatch, manager)

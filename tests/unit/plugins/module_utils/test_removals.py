@@ -82,10 +82,11 @@ def remove(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
         given = params.get("run_id")
         play = {"run_id": given or "r", "host": "" if given or once else "web01"}
         defaults = {"holder": None, "run_id": None, "seq": None, "interval": None, "backoff": None}
+        urgency = {"priority": "normal", "ageing": "10m"}
         more = {"wait_timeout": "5m", "on_timeout": "fail", "guard": "fail"}
         facts = {"strategy": "linear", "batch": 1, "forks": 5, "throttle": 0}
         module = SimpleNamespace(
-            params={"governor": "g", **defaults, **more, **params, "play": {**play, **facts}},
+            params={"governor": "g", **defaults, **urgency, **more, **params, "play": {**play, **facts}},
             check_mode=check_mode,
             warn=warnings.append,
         )

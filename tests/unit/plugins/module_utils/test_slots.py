@@ -35,6 +35,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 )
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.pause import Pause
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Stack
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import NOON, FakeNats, a_state, an_entry
 
@@ -49,6 +50,8 @@ DEFAULTS: dict[str, Any] = {
     "wait_timeout": "5m",
     "interval": "250ms",
     "backoff": None,
+    "priority": "normal",
+    "ageing": "10m",
     "on_timeout": "fail",
     "guard": "fail",
     "play": {"run_id": "r", "host": "web01", "strategy": "linear", "batch": 1, "forks": 5, "throttle": 0},
@@ -94,7 +97,9 @@ def waits(seconds: Optional[float], **rest: Any) -> SlotRequest:
     return replace(REQUEST, campaign=replace(CAMPAIGN, wait_timeout=seconds), **rest)
 
 
-def acquired(monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: Entry) -> dict[str, Any]:
+def acquired(
+    monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: Entry, paused: Optional[Pause] = None
+) -> dict[str, Any]:
     """Return the result of acquiring a slot of governor ``g``, which has the limit 2 and these entries."""
 
     async def find(_stack: Stack, wanted: Callable[[Entry], bool]) -> Optional[Entry]:
@@ -102,7 +107,7 @@ def acquired(monkeypatch: pytest.MonkeyPatch, request: SlotRequest, *entries: En
 
     async def load(*_what: Any) -> Any:
         stack = Stack("g", cast(Any, None))
-        return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2), stack=stack)
+        return SimpleNamespace(limit=2, state=a_state(active=len(entries), limit=2, paused=paused), stack=stack)
 
     monkeypatch.setattr(slots, "load_or_predict", load)
     monkeypatch.setattr(Stack, "find", find)
@@ -282,7 +287,7 @@ def test_a_full_governor_and_no_time_to_wait(monkeypatch: pytest.MonkeyPatch) ->
     request = waits(0.0)
     with pytest.raises(WaitTimeout) as caught:
         acquired(monkeypatch, request, *FULL)
-    facts = {"active": 2, "limit": 2, "attempts": 0, "waited": 0.0, "waited_by": None}
+    facts = {"active": 2, "limit": 2, "paused": False, "attempts": 0, "waited": 0.0, "waited_by": None}
     assert str(caught.value) == "Governor 'g' is full: 2 of 2 slots are held."
     assert caught.value.facts == {**facts, "acquired": False}
     assert acquired(monkeypatch, replace(request, continue_on_timeout=True), *FULL) == {
@@ -291,6 +296,19 @@ def test_a_full_governor_and_no_time_to_wait(monkeypatch: pytest.MonkeyPatch) ->
         "msg": "Governor 'g' is full: 2 of 2 slots are held.",
         **facts,
     }
+
+
+@pytest.mark.parametrize("entries", [(), FULL])
+def test_a_paused_governor_and_no_time_to_wait(monkeypatch: pytest.MonkeyPatch, entries: tuple[Entry, ...]) -> None:
+    paused = Pause("deploy@ctl1", None, "incident 4711")
+    with pytest.raises(WaitTimeout) as caught:
+        acquired(monkeypatch, waits(0.0), *entries, paused=paused)
+    assert str(caught.value) == (
+        "g is paused by deploy@ctl1: incident 4711. Wait until it is resumed, or resume it by 'paused: false'."
+    )
+    assert (caught.value.facts["active"], caught.value.facts["paused"]) == (len(entries), True)
+    # Where there is time, somebody resumes it.
+    assert acquired(monkeypatch, waits(300.0), *entries, paused=paused)["acquired"] is True
 
 
 @pytest.mark.parametrize(("guard", "warned"), [("warn", True), ("off", False)])

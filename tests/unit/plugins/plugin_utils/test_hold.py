@@ -159,7 +159,9 @@ class FakeGovernor:
         self.leased: list[Optional[bool]] = []
         self._state = a_state(active=0, max_age=max_age)
 
-    async def start(self, _holder: str, *, admit: Any, lease: Optional[bool], owner: Owner, timeout: float) -> Slot:
+    async def start(
+        self, _holder: str, *, admit: Any, lease: Optional[bool], owner: Owner, timeout: float, **_urgency: Any
+    ) -> Slot:
         assert timeout == 30
         await admit(None, self._state)
         self.leased.append(lease)
