@@ -58,7 +58,7 @@ def read_context(name: str, environ: Mapping[str, str], selected: bool = False) 
         raise InvalidValue(f"context must be the name of a NATS context, or the path of its file, not {NOT_SHOWN}.")
     path, named = context_path(name, environ), f"'{name}'"
     if selected:
-        named += f", which {_selection(environ)} selects"
+        named += f" (selected in {_selection(environ)})"
     try:
         with open(path, encoding="utf-8") as stream:
             fields = json.load(stream)

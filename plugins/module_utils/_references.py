@@ -53,7 +53,8 @@ def content_of(option: str, value: str, environ: Mapping[str, str]) -> str:
     if scheme == "env":
         name = value[len("env://") :]
         if not environ.get(name):
-            raise InvalidValue(f"{option} is env://{name}, and this environment variable is not set. Set it.")
+            # Ansible hides the whole value, as it hides every password.
+            raise InvalidValue(f"{option} is to come from the environment variable {name}, which is not set. Set it.")
         return environ[name].rstrip("\r\n")
     if scheme == "data":
         return _decoded(option, value[len("data:") :]).rstrip("\r\n")

@@ -105,6 +105,7 @@ options:
     description:
       - How long to wait for a slot, or for those of all governors together, like V(20m). V(forever) waits without an
         end, as Ansible's own C(throttle) does, and V(0) tries once.
+      - It goes on while the governor is paused (see O(jetstream.governor.governor_stream#module:paused)).
       - The C(timeout) of the task includes the wait.
     type: str
     default: forever

@@ -40,7 +40,8 @@ attributes:
     support: full
     details:
       - Check mode acquires no slot and does not wait.
-      - It assumes that somebody releases a slot of a full governor in time, unless O(wait_timeout=0).
+      - It assumes that somebody releases a slot of a full governor in time, or resumes a paused one, unless
+        O(wait_timeout=0).
       - A governor that does not exist gives a warning and is assumed to be empty, since an earlier task may create it.
   diff_mode:
     support: full
@@ -72,6 +73,7 @@ options:
   wait_timeout:
     description:
       - How long to wait for a slot. V(forever) waits without an end, V(0) tries once.
+      - It goes on while the governor is paused (see O(jetstream.governor.governor_stream#module:paused)).
       - The C(timeout) of the task includes the wait.
     type: str
     default: 5m

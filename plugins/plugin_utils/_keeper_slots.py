@@ -191,7 +191,7 @@ class Slots:
             with contextlib.suppress(GovernorError):
                 stack = await self._stack(address)
                 state = await stack.state()
-                if state.active >= state.config.limit:
+                if not state.room:
                     again = await Reaper(stack).look(state)
             await self._timing.sleep(min(_LOOK_EVERY, again or _LOOK_EVERY))
 

@@ -40,6 +40,7 @@ OF_SERVERS = (
     Fault(3, server_faults.restart),
     Fault(4, server_faults.stand_still),
     Fault(2, server_faults.change_limit),
+    Fault(2, server_faults.pause),
     Fault(1, server_faults.make_anew),
     Fault(4, server_faults.isolate, nodes=3),
     Fault(2, server_faults.lose_quorum, nodes=3),

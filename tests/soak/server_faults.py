@@ -127,17 +127,31 @@ def _fill(path: Path) -> None:
 
 async def change_limit(scene: Scene, random: Random) -> str:
     """As others do: of the governor's stream, and of that alone."""
+    limit = random.randint(1, 2 * scene.stage.plan.limit)
+    await _update(scene, {"max_msgs": limit}, limit)
+    return f"limit {limit}"
+
+
+async def pause(scene: Scene, random: Random) -> str:
+    """Nobody may enter meanwhile; and whoever resumes the governor dies before it calls those who wait."""
+    before, seconds = scene.history.limits[-1].limit, random.uniform(1, 12)
+    await _update(scene, {"max_msg_size": 1}, 0)
+    await asyncio.sleep(seconds)
+    await _update(scene, {"max_msg_size": -1}, before)
+    return f"paused for {seconds:.1f} s"
+
+
+async def _update(scene: Scene, settings: dict[str, int], limit: int) -> None:
+    """Change the governor's stream, so that it lets in so many."""
     stage, limits = scene.stage, scene.history.limits
-    limit = random.randint(1, 2 * stage.plan.limit)
 
     async def taken() -> bool:
         config = (await stage.told(f"STREAM.INFO.{STACK}")).get("config")
-        return config is not None and bool(await stage.told(f"STREAM.UPDATE.{STACK}", {**config, "max_msgs": limit}))
+        return config is not None and bool(await stage.told(f"STREAM.UPDATE.{STACK}", {**config, **settings}))
 
     limits.append(Limit(clock(), math.inf, limit))
-    await until(taken, 30, "the limit is changed")
+    await until(taken, 30, "the governor is changed")
     limits[-1] = limits[-1]._replace(answered=clock() + _APPLIED)
-    return f"limit {limit}"
 
 
 async def _victim(stage: Stage, random: Random) -> NatsServer:

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The jetstream.governor team
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reap the entries of dead holders. Whoever finds a governor full looks for them.
+"""Reap the entries of dead holders. Whoever finds a governor full, or paused, looks for them.
 
 Only an entry with a lease can be reaped. Its holder must have given no sign of life for as long as ``absences`` asks
 for, must not answer when it is asked, and must still have given no sign after that. Where anything of this cannot be
@@ -63,7 +63,7 @@ class Reaper:
         Return after how many seconds to look again; None where nobody is absent. Looks that follow each other more
         quickly than that are one. Raises no error: a look that failed is none.
         """
-        if state.config.lease == "absent" or state.active < state.config.limit:
+        if state.config.lease == "absent" or state.room or not state.active:
             return None
         async with self._seen.looking:
             now = self._timing.clock()

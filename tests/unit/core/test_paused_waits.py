@@ -23,6 +23,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
 from ansible_collections.jetstream.governor.plugins.module_utils.core.lookout import Advice, Lookout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.pause import Pause
 from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import QueueState
+from ansible_collections.jetstream.governor.plugins.module_utils.core.reaper import Reaper
 from ansible_collections.jetstream.governor.plugins.module_utils.core.stack import Refusal, Stack
 from ansible_collections.jetstream.governor.plugins.module_utils.core.state import State
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import (
@@ -113,6 +114,32 @@ def test_a_refusal_is_made_sure_after_the_pause() -> None:
     paused = replace(full, config=replace(full.config, paused=PAUSE))
     advices = [lookout.advise(state, QueueState(3, 0)) for state in (paused, paused, full)]
     assert advices == [Advice.WAIT, Advice.WAIT, Advice.TRY]
+
+
+@pytest.mark.parametrize(
+    ("active", "more", "looks_for_dead"),
+    [
+        (2, {}, True),
+        (1, {}, False),
+        (2, {"paused": PAUSE}, True),
+        (1, {"paused": PAUSE}, True),
+        (0, {"paused": PAUSE}, False),
+        (1, {"paused": PAUSE, "lease": False}, False),
+    ],
+)
+def test_dead_holders_are_looked_for_during_a_pause_too(
+    monkeypatch: pytest.MonkeyPatch, active: int, more: dict[str, Any], looks_for_dead: bool
+) -> None:
+    seen: list[State] = []
+
+    async def look(_reaper: Reaper, state: State) -> float:
+        seen.append(state)
+        return 5.0
+
+    monkeypatch.setattr(Reaper, "_look", look)
+    state = a_state(active, **{"lease": True, **more})
+    asyncio.run(Reaper(governor(FakeTime(), FakeStack(None, state=state)).stack).look(state))
+    assert bool(seen) is looks_for_dead
 
 
 def holds_it(stack: FakeStack) -> None:

@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.jetstream.governor.plugins.module_utils import _governors as governors
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Condition
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
-    GovernorError,
     InUse,
     InvalidValue,
     PermissionRefused,
@@ -373,36 +372,3 @@ def test_how_many_wait_where_it_may_not_be_read(monkeypatch: pytest.MonkeyPatch)
     existing(monkeypatch, manager)
     [described] = asyncio.run(governors.info(UNREACHABLE, ["g"], None, with_entries=False))["governors"]
     assert (described["queue"], described["waiting"]) == ("unreadable", None)
-
-
-@pytest.mark.parametrize(
-    ("names", "others"),
-    [
-        ([], "There is no governor at all."),
-        (["a", "b"], "Governors that exist: a, b."),
-        ([f"n{number}" for number in range(10)], "Governors that exist: n0, n1, n2, n3, n4, n5, n6, n7, n8, n9."),
-        (
-            [f"n{number:02}" for number in range(12)],
-            "Governors that exist: n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more.",
-        ),
-    ],
-)
-def test_a_missing_governor_names_those_that_exist(
-    monkeypatch: pytest.MonkeyPatch, names: list[str], others: str
-) -> None:
-    existing(monkeypatch, *(a_manager(name) for name in names))
-    with pytest.raises(UnknownGovernor) as caught:
-        asyncio.run(governors.load("g", UNREACHABLE))
-    assert str(caught.value) == (
-        f"There is no governor 'g' (stream GOVERNOR_g not found). {others} governor_stream creates one."
-    )
-
-
-def test_a_missing_governor_where_the_others_may_not_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refused(_js: JetStream) -> list[str]:
-        raise GovernorError("no permission")
-
-    existing(monkeypatch)
-    monkeypatch.setattr(governors, "list_governors", refused)
-    with pytest.raises(UnknownGovernor, match=r"Which governors exist could not be read\. governor_stream creates one"):
-        asyncio.run(governors.load("g", UNREACHABLE))

@@ -19,6 +19,8 @@ from ansible_collections.jetstream.governor.plugins.module_utils import _governo
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import InvalidValue
 from ansible_collections.jetstream.governor.plugins.module_utils.core.jetstream import JetStream
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.pause import Pause
+from ansible_collections.jetstream.governor.plugins.module_utils.core.queue import Queue, QueueState
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeNats, a_state
 
 HERE = socket.gethostname()
@@ -49,6 +51,27 @@ def test_a_pause_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     governor = result["governor"]
     assert (governor["paused"], governor["reason"], governor["paused_by"]) == (True, "incident 4711", me)
     assert re.fullmatch(rf"g is paused by {me} since \d\d:\d\d: incident 4711", governor["pause"])
+
+
+def test_those_who_wait_for_a_paused_governor_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a list too, although it is not full."""
+    js = JetStream(nc=cast("Any", FakeNats()))
+    manager = Manager(js, a_state(1, paused=Pause("deploy@ctl1", None)), queue_condition="ready")
+
+    async def state() -> QueueState:
+        return QueueState(7, delivered=0)
+
+    async def load_governors(*_what: Any, **_how: Any) -> list[Manager]:
+        return [manager]
+
+    async def count_by_priority(*_what: Any, **_how: Any) -> dict[str, int]:
+        return {"normal": 7}
+
+    manager.queue = cast(Queue, SimpleNamespace(state=state))
+    monkeypatch.setattr(governors, "load_governors", load_governors)
+    monkeypatch.setattr(governors, "count_by_priority", count_by_priority)
+    [told] = asyncio.run(governors.info(js, [], None, with_entries=False))["governors"]
+    assert (told["waiting"], told["paused"], told["pause"]) == (7, True, "g is paused by deploy@ctl1")
 
 
 def test_one_that_is_not_paused_needs_no_resuming(monkeypatch: pytest.MonkeyPatch) -> None:

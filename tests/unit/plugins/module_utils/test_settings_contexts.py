@@ -191,7 +191,7 @@ def test_the_selected_one_is_gone(tmp_path: Path) -> None:
     with pytest.raises(InvalidValue) as caught:
         resolve({}, select(tmp_path, "gone"))
     assert str(caught.value) == (
-        f"There is no NATS context 'gone', which {tmp_path}/nats/context.txt selects: "
+        f"There is no NATS context 'gone' (selected in {tmp_path}/nats/context.txt): "
         f"{tmp_path}/nats/context/gone.json cannot be read (No such file or directory). "
         "Select another one (nats context select), or unselect it."
     )

@@ -304,7 +304,7 @@ def test_a_reference_that_is_not_supported(option: str, kind: str) -> None:
 
 def test_references_that_lead_nowhere() -> None:
     assert sentence(token="env://NOWHERE") == (
-        "token is env://NOWHERE, and this environment variable is not set. Set it."
+        "token is to come from the environment variable NOWHERE, which is not set. Set it."
     )
     assert sentence(token="file:///nowhere/t") == (
         "token must be a file that can be read, not /nowhere/t (No such file or directory)."
