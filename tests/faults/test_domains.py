@@ -8,9 +8,11 @@ A governor that is in both would have each entry twice.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -110,13 +112,11 @@ async def test_a_twin_is_warned_of_where_the_own_domain_answers_first(tmp_path: 
         js = JetStream(at_leaf)
         assert await warning_of_twin(js, (await Manager.load(name, JetStream(at_hub))).state) is None
         await ask(at_leaf, f"STREAM.CREATE.GOVERNOR_{name}", await stored_config(at_hub, name))
-        params = {
-            **dict.fromkeys(("max_age", "replicas", "subject", "description", "queue", "lease", "collective")),
-            "force": False,
-        }
+        # What is not given to the module is None.
+        params: dict[str, Any] = defaultdict(lambda: None, name=name, limit=1, force=False)
         for check_mode in (True, False):
             warnings: list[str] = []
-            await present(js, {**params, "name": name, "limit": 1}, check_mode, warnings.append)
+            await present(js, params, check_mode, warnings.append)
             assert len(warnings) == 1
             assert warnings[0].startswith(
                 f"Governor '{name}' of the JetStream domain 'leaf' has a twin in another domain"

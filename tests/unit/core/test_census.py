@@ -34,7 +34,7 @@ class Asked(FakeNats):
 
 
 def counted(nats: FakeNats, waiting: int, everyone: bool = False) -> Optional[dict[str, int]]:
-    js = JetStream(nc=cast("Any", nats))
+    js = JetStream(nc=cast(Any, nats))
     counts = asyncio.run(count_by_priority(js, "g", waiting, everyone))
     assert nats.subscribed == []
     return counts
@@ -85,7 +85,7 @@ def test_without_a_connection_nothing_is_known() -> None:
 @pytest.mark.parametrize("nats", [FakeNats(), Closed()])
 def test_a_sign_is_given_and_taken_back(nats: FakeNats) -> None:
     async def main() -> None:
-        js = JetStream(nc=cast("Any", nats))
+        js = JetStream(nc=cast(Any, nats))
         sign = Sign(js, "g", "low")
         await sign.give()
         for each in nats.subscribed:
@@ -102,7 +102,7 @@ def test_those_over_one_connection_answer_together() -> None:
     nats = FakeNats()
 
     async def main() -> None:
-        js = JetStream(nc=cast("Any", nats))
+        js = JetStream(nc=cast(Any, nats))
         signs = [Sign(js, "g", each) for each in ("low", "urgent", "low")]
         for each in signs:
             await each.give()
