@@ -223,11 +223,7 @@ def plan_change(name: str, current: GovernorConfig | None, desired: Desired, loc
     if current.paused and wanted.get("paused"):
         wanted["paused"] = current.paused.renewed(wanted["paused"])
     after = replace(current, **wanted)
-    present, planned = current.as_options(), after.as_options()
-    changes = tuple(
-        Change(option, present[option], value) for option, value in planned.items() if value != present[option]
-    )
-    return Plan(current, after, changes)
+    return Plan(current, after, _changes(current.as_options(), after.as_options()))
 
 
 def _creation(name: str, wanted: Mapping[str, Any], lacking: str, location: str) -> Plan:
@@ -242,8 +238,13 @@ def _creation(name: str, wanted: Mapping[str, Any], lacking: str, location: str)
         "lease": "ready",
     }
     after = GovernorConfig(**{"name": name, **defaults, **wanted})
-    changes = tuple(Change(option, None, value) for option, value in after.as_options().items())
-    return Plan(None, after, changes)
+    return Plan(None, after, _changes({}, after.as_options()))
+
+
+def _changes(before: Json, after: Json) -> tuple[Change, ...]:
+    return tuple(
+        Change(option, before.get(option), value) for option, value in after.items() if value != before.get(option)
+    )
 
 
 def _options(settings: Json) -> Json:

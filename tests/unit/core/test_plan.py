@@ -53,7 +53,6 @@ def test_creation_with_defaults() -> None:
             Change("queue", None, "ready"),
             Change("lease", None, "ready"),
             Change("paused", None, False),
-            Change("reason", None, None),
         ),
     )
 

@@ -130,7 +130,11 @@ def test_a_creation_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
         assert foretold(limit=2, **given) == {
             "changed": True,
             "governor": one_to_come(**config),
-            "changes": [{"option": option, "before": None, "after": value} for option, value in config.items()],
+            "changes": [
+                {"option": option, "before": None, "after": value}
+                for option, value in config.items()
+                if value is not None
+            ],
             "diff": {"before": {}, "after": config},
         }
 
