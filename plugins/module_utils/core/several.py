@@ -77,20 +77,30 @@ async def start_all(
     """Start in all of these governors, of one connection, and return a slot of each, in the order of ``governors``.
 
     ``timeout`` is for all of them together. Everything else is as with ``Governor.start``: what this raises, it leaves
-    no entry behind unless it returns. No slot is acquired where one of the governors does not exist. Raises
-    InvalidValue where there is no governor, or one twice.
+    no entry behind unless it returns. ``on_lost`` is told of what is returned alone: what is lost before is acquired
+    anew. No slot is acquired where one of the governors does not exist. Raises InvalidValue where there is no governor,
+    or one twice.
     """
     names = [governor.name for governor in governors]
     if not names or len(set(names)) < len(names):
         raise InvalidValue(f"start_all needs one governor at least, and none twice, not {_quoted(names) or 'none'}.")
 
+    acquired: list[Slot] = []
+
+    def lost(why: str) -> None:
+        if acquired and on_lost is not None:
+            on_lost(why)
+
     def part(governor: Governor) -> Part:
-        start = partial(governor.start, holder, owner=owner, on_lost=on_lost, priority=priority, ageing=ageing)
+        start = partial(governor.start, holder, owner=owner, on_lost=lost, priority=priority, ageing=ageing)
         return Part(governor.stack, lambda timeout: start(timeout=timeout))
 
     parts = [part(governor) for governor in governors]
     await Several(parts).start(timeout)
-    return [each.slot for each in parts if each.slot is not None]
+    acquired += [each.slot for each in parts if each.slot is not None]
+    for why in [slot.lost for slot in acquired if slot.lost is not None]:
+        lost(why)
+    return list(acquired)
 
 
 class Several:
