@@ -22,6 +22,7 @@ from ._nodes import recall_nodes, remember_nodes
 from ._settings import Settings
 from .core.errors import NotSent
 from .core.jetstream import JetStream
+from .core.timing import outcome
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -63,7 +64,7 @@ async def _connect(settings: Settings) -> Client:
 
     try:
         # Without this bound, nats-py would try a server that refuses for two minutes.
-        await asyncio.wait_for(
+        await outcome(
             nc.connect(error_cb=on_error, **_options(settings)),
             (settings.connect_timeout + 1) * nodes,
         )

@@ -60,10 +60,12 @@ class KeeperLink:
         """Wait until the keeper has greeted, so that it is there. Raises NoKeeper when that takes too long."""
         import asyncio
 
+        from ..module_utils.core.timing import outcome
+
         loop, heard = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._socket, heard.set)
         try:
-            await asyncio.wait_for(heard.wait(), _GREETS_WITHIN)
+            await outcome(heard.wait(), _GREETS_WITHIN)
         except asyncio.TimeoutError:
             raise NoKeeper(f"it has not answered within {_GREETS_WITHIN:g} s") from None
         finally:

@@ -48,7 +48,6 @@ async def test_create_with_defaults(server: NatsServer, name: str) -> None:
             "queue",
             "lease",
             "paused",
-            "reason",
         ]
 
 
@@ -131,7 +130,7 @@ async def test_creating_it_twice(server: NatsServer, name: str) -> None:
 async def test_ensure_creates_and_then_changes_nothing(server: NatsServer, name: str) -> None:
     async with connected(server.url) as nc:
         created = await Manager.ensure(name, nc, limit=5, max_age=300)
-        assert len(created.changes) == 9
+        assert len(created.changes) == 8
         before = await ask(nc, f"STREAM.INFO.{created.stream}")
         again = await Manager.ensure(name, nc, limit=5, max_age=300, replicas=1, subject=created.subject)
         assert again.changes == ()

@@ -15,7 +15,11 @@ from nats.aio.client import Client
 
 from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign import Governor
 from ansible_collections.jetstream.governor.plugins.module_utils.core.config import Change
-from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import EntryTooLong, WaitTimeout
+from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import (
+    EntryTooLong,
+    UnknownGovernor,
+    WaitTimeout,
+)
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
 from ansible_collections.jetstream.governor.tests.support.client import ask, connected, stored_config, until, within
 from ansible_collections.jetstream.governor.tests.support.history import Interval, most_at_once
@@ -208,3 +212,17 @@ async def test_pauses_in_the_middle_of_the_work(server: NatsServer, name: str) -
         assert len(await crowd.end()) == 10
         assert most_at_once(crowd.worked.values()) <= 3
         assert await manager.active() == 0
+
+
+@within(30)
+async def test_a_pause_and_another_change_at_the_same_time_both_hold(server: NatsServer, name: str) -> None:
+    async with connected(server.url) as nc, connected(server.url) as another:
+        made, theirs = await Manager.create(name, nc, limit=1), await Manager.load(name, another)
+        for limit in range(2, 12):
+            await asyncio.gather(made.set_limit(limit), theirs.pause(BY))
+            await made.refresh()
+            assert (made.limit, made.paused is not None) == (limit, True)
+            await made.resume()
+        await made.delete()
+        with pytest.raises(UnknownGovernor):
+            await theirs.set_limit(3)

@@ -15,6 +15,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.campaign i
 from ansible_collections.jetstream.governor.plugins.module_utils.core.errors import PermissionRefused, WaitTimeout
 from ansible_collections.jetstream.governor.plugins.module_utils.core.listing import list_governors
 from ansible_collections.jetstream.governor.plugins.module_utils.core.manager import Manager
+from ansible_collections.jetstream.governor.plugins.module_utils.core.several import start_all
 from ansible_collections.jetstream.governor.tests.support.client import connected, within
 from ansible_collections.jetstream.governor.tests.support.queue import wait_for_queue
 from ansible_collections.jetstream.governor.tests.support.server import NatsServer
@@ -33,6 +34,7 @@ authorization {
     { user: no_info, password: x, permissions: { publish: { deny: "$JS.API.CONSUMER.INFO.>" } } }
     { user: no_wake_up, password: x, permissions: { publish: { deny: "$GOVERNOR.queue.>" } } }
     { user: no_queue, password: x, permissions: { publish: { deny: "$JS.API.*.*.GOVQUEUE_queueless" } } }
+    { user: no_read, password: x, permissions: { publish: { deny: "$JS.API.STREAM.MSG.GET.>" } } }
     { user: no_inbox, password: x, permissions: { subscribe: { deny: "_INBOX.>" } } }
     { user: own_inbox, password: x, permissions: { subscribe: { allow: "_own.>" } } }
   ]
@@ -204,3 +206,18 @@ async def test_who_may_not_make_a_queue_is_told(guarded: NatsServer) -> None:
         assert (await refusal(Manager.ensure("queueless", nc, limit=1, queue=False))).startswith(unknown)
         assert (await refusal(without.delete())).startswith(unknown)
         assert (await Manager.load("queueless", nc)).limit == 1
+
+
+@within(20)
+async def test_several_slots_need_no_reading_of_entries_after_a_wait(guarded: NatsServer, name: str) -> None:
+    """As one slot does not: who may only acquire and release goes on without a look whether all are still there."""
+    names = [f"{name}-narrow", f"{name}-wide"]
+    async with connected(url(guarded, "all")) as nc, connected(url(guarded, "no_read")) as limited:
+        for limit, each in enumerate(names, 1):
+            await Manager.create(each, nc, limit=limit, max_age=60, lease=False)
+        held = [await Governor(names[1], nc).start(holder) for holder in ("x", "y")]
+        waiting = asyncio.ensure_future(start_all([Governor(each, limited) for each in names], "web01", timeout=10))
+        await wait_for_queue(nc, names[1], 1)
+        await held[0].finish()
+        slots = await waiting
+        assert [await slot.finish() for slot in slots] == [True, True]

@@ -125,6 +125,34 @@ async def test_a_slot_that_is_lost_in_the_wait_is_acquired_anew(server: NatsServ
         assert [await slot.still_held() for slot in slots] == [True, True]
 
 
+@within(30)
+async def test_nothing_is_told_of_a_slot_that_is_lost_in_the_wait(server: NatsServer, name: str) -> None:
+    """Whoever ends the work then would end the wait, in which it is acquired anew."""
+    async with connected(server.url) as nc:
+        made = await make(nc, name, wide=2, narrow=1)
+        held = [await Governor(made["wide"].name, nc).start(holder) for holder in ("x", "y")]
+        signs = await nc.subscribe(f"$GOVERNOR.lease.{made['narrow'].name}.*")
+        told: list[str] = []
+        waiting = asyncio.ensure_future(
+            start_all(governors(nc, made["narrow"], made["wide"]), "web01", on_lost=told.append)
+        )
+
+        async def holds_one() -> bool:
+            return await made["narrow"].active() == 1
+
+        await until(holds_one, 5, "it holds the narrow one")
+        (entry,) = await made["narrow"].entries()
+        await made["narrow"].evict(entry.seq)
+        await signs.next_msg(10)
+        # With a sign of life, the entry is looked for.
+        await asyncio.sleep(0.5)
+        await held[0].finish()
+        narrow, _wide = await waiting
+        assert told == []
+        await made["narrow"].evict(narrow.seq)
+        await until(lambda: len(told) == 1, 10, "it is told of the loss of what it holds")
+
+
 # -- no circle
 
 

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from .jetstream import JetStream
 from .names import any_waiting_subject, waiting_subject
+from .timing import outcome
 from .urgency import NORMAL, PRIORITIES
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ async def _ask(js: JetStream, subject: str, all_of_them: bool) -> list[str] | No
             await js.nc.publish(subject, reply=inbox)
             until = asyncio.get_running_loop().time() + _ENOUGH
             while asyncio.get_running_loop().time() < until and (all_of_them or not answers):
-                message = await asyncio.wait_for(heard.get(), _QUIET)
+                message = await outcome(heard.get(), _QUIET)
                 if (message.headers or {}).get("Status") == "503":
                     return []
                 answers += message.data.decode(errors="replace").split()

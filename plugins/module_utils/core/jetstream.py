@@ -29,7 +29,7 @@ from .errors import (
     UnknownGovernor,
     from_server,
 )
-from .timing import Answer, Timing, eager_task
+from .timing import Answer, Timing, eager_task, outcome
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -238,7 +238,7 @@ class JetStream:
         request = eager_task(self.nc.request(subject, payload, self.timeout, headers=headers))
         refusals = _Refusals(request, lambda: self.raise_if_refused(subject, before, what))
         try:
-            return await request
+            return await outcome(request)
         except asyncio.CancelledError:
             if refusals.found is None:
                 raise

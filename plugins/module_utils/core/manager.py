@@ -131,20 +131,23 @@ class Manager:
         return await cls.reconcile(name, jetstream(nc), Desired(limit=limit, **rest))
 
     @classmethod
-    async def reconcile(cls, name: str, js: JetStream, desired: Desired, force: bool = False) -> Manager:
+    async def reconcile(
+        cls, name: str, js: JetStream, desired: Desired, force: bool = False, must_exist: bool = False
+    ) -> Manager:
         """Create or change a governor until it is as desired, also while others change it, and return it.
 
-        JetStream cannot make an update depend on what was read before, so the governor is read again after each one.
+        ``must_exist``: raise UnknownGovernor where there is none. JetStream cannot make an update depend on what was
+        read before, so the governor is read again after each one.
         Raises ConfigRefused when it is still not as desired after 5 updates, InvalidValue, and what ``apply`` raises.
         """
         first: Plan | None = None
         lost: GovernorError | None = None
         for updates in range(_ROUNDS + 1):
-            current, plan = await cls.plan(name, js, desired)
+            current, plan = await cls.plan(name, js, desired, must_exist)
             if first is not None and plan.changes:
                 # Two callers that want different settings would go on in turns, if they updated at the same pace.
                 await js.timing.sleep(js.timing.random() * _PAUSE)
-                current, plan = await cls.plan(name, js, desired)
+                current, plan = await cls.plan(name, js, desired, must_exist)
             if current is not None and not plan.changes:
                 current.before, current.changes = (first.before, first.changes) if first else (current.config, ())
                 return current
@@ -163,13 +166,15 @@ class Manager:
         )
 
     @classmethod
-    async def plan(cls, name: str, js: JetStream, desired: Desired) -> tuple[Manager | None, Plan]:
+    async def plan(
+        cls, name: str, js: JetStream, desired: Desired, must_exist: bool = False
+    ) -> tuple[Manager | None, Plan]:
         """Return the governor, None where there is none, and the plan that leads from it to what is desired.
 
         Raises what ``plan_change`` raises, and PermissionRefused where the user asks for a queue, or for none, and may
         not read whether there is one: it would be a change each time.
         """
-        current = await cls.find(name, js, look_closely=True)
+        current = await (cls.load if must_exist else cls.find)(name, js, look_closely=True)
         if current is not None and desired.queue is not None and current.queue_condition == "unknown":
             await current.queue.condition(current.replicas)
         return current, plan_change(name, current.config if current else None, desired, js.location)
@@ -272,7 +277,7 @@ class Manager:
         """The nats-py connection."""
         return self.js.nc
 
-    # -- change one setting: effective at once; entries are kept; errors are those of ``apply``
+    # -- change one setting: effective at once; entries are kept; errors are those of ``reconcile``, and UnknownGovernor
 
     async def set_limit(self, limit: int, force: bool = False) -> None:
         """Set the number of slots, and wake waiters in the queue for added ones."""
@@ -360,8 +365,6 @@ class Manager:
         return hazards(self.state.config, self.state.stream, self.js.server_version)
 
     async def _change(self, desired: Desired, force: bool = False) -> None:
-        await self.refresh()
-        await self._look_closely()
-        changed = await self.apply(plan_change(self.name, self.config, desired, self.js.location), self.js, self, force)
+        changed = await self.reconcile(self.name, self.js, desired, force, must_exist=True)
         self.state, self.changes = changed.state, changed.changes
         self.queue_condition, self.lease_condition = changed.queue_condition, changed.lease_condition

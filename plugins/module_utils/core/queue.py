@@ -27,6 +27,7 @@ from .errors import (
 )
 from .jetstream import JetStream, Json, check_echo
 from .names import queue_stream_name, queue_subject
+from .timing import outcome
 
 CONSUMER = "queue"
 
@@ -100,7 +101,7 @@ class Queue:
         False also when no answer comes within half a second, or an error.
         """
         try:
-            queue = await asyncio.wait_for(self.state(), _TRY_WITHIN)
+            queue = await outcome(self.state(), _TRY_WITHIN)
         except (GovernorError, asyncio.TimeoutError):
             return False
         # A waiter that got the wake-up of another one may be as dead as that one: nobody gives way to it.

@@ -28,7 +28,7 @@ from .names import Owner
 from .slot import Slot
 from .stack import Stack
 from .state import State
-from .timing import run_to_completion
+from .timing import Answer, run_to_completion
 from .urgency import AGEING, NORMAL
 
 if TYPE_CHECKING:
@@ -77,20 +77,30 @@ async def start_all(
     """Start in all of these governors, of one connection, and return a slot of each, in the order of ``governors``.
 
     ``timeout`` is for all of them together. Everything else is as with ``Governor.start``: what this raises, it leaves
-    no entry behind unless it returns. No slot is acquired where one of the governors does not exist. Raises
-    InvalidValue where there is no governor, or one twice.
+    no entry behind unless it returns. ``on_lost`` is told of what is returned alone: what is lost before is acquired
+    anew. No slot is acquired where one of the governors does not exist. Raises InvalidValue where there is no governor,
+    or one twice.
     """
     names = [governor.name for governor in governors]
     if not names or len(set(names)) < len(names):
         raise InvalidValue(f"start_all needs one governor at least, and none twice, not {_quoted(names) or 'none'}.")
 
+    acquired: list[Slot] = []
+
+    def lost(why: str) -> None:
+        if acquired and on_lost is not None:
+            on_lost(why)
+
     def part(governor: Governor) -> Part:
-        start = partial(governor.start, holder, owner=owner, on_lost=on_lost, priority=priority, ageing=ageing)
+        start = partial(governor.start, holder, owner=owner, on_lost=lost, priority=priority, ageing=ageing)
         return Part(governor.stack, lambda timeout: start(timeout=timeout))
 
     parts = [part(governor) for governor in governors]
     await Several(parts).start(timeout)
-    return [each.slot for each in parts if each.slot is not None]
+    acquired += [each.slot for each in parts if each.slot is not None]
+    for why in [slot.lost for slot in acquired if slot.lost is not None]:
+        lost(why)
+    return list(acquired)
 
 
 class Several:
@@ -110,6 +120,7 @@ class Several:
         self._limits: dict[str, int] = {}
         self._acquired: list[Part] = []
         self._unsure: set[Part] = set()
+        self._ending: set[Part] = set()
         self._began = 0.0
         self._deadline = math.inf
         self._against_since: float | None = None
@@ -238,12 +249,20 @@ class Several:
                     return
                 await self._give_back(self._held_after(part.stack))
         finally:
-            if campaign.cancel():
-                await run_to_completion(asyncio.wait([campaign]))
-            if not campaign.cancelled() and campaign.exception() is None:
-                self._take(part, campaign.result())
-                self._unsure.update(others if campaign.result().waited_by else ())
+            try:
+                if campaign.cancel():
+                    await run_to_completion(asyncio.wait([campaign]))
+            finally:
+                self._note_end(part, campaign, others)
         campaign.result()
+
+    def _note_end(self, part: Part, campaign: asyncio.Future[Slot], others: Iterable[Part]) -> None:
+        """Note what came of a campaign that has ended, and that ``others`` may have lost their slots meanwhile."""
+        slot = None if campaign.cancelled() or campaign.exception() is not None else campaign.result()
+        if slot is not None:
+            self._take(part, slot)
+        if slot is None or slot.waited_by:
+            self._unsure.update(others)
 
     @property
     def _left(self) -> float | None:
@@ -271,19 +290,30 @@ class Several:
         self._acquired.append(part)
 
     async def _drop_lost(self) -> None:
-        """Note which slots were lost while others were waited for: evicted, for example."""
+        """Note which slots were lost while others were waited for: evicted, for example.
+
+        What was to be given back, and may be gone, is given back for certain.
+        """
+        for part in tuple(self._ending):
+            await self._until_verdict(partial(self._end, part))
         unsure, self._unsure = self._unsure, set()
         for part in unsure:
             slot = part.slot
-            if slot is None:
-                continue
-            if not await self._timing.until_verdict(slot.still_held, self._js.patience, self._deadline):
+            if slot is not None and await self._until_verdict(partial(self._is_gone, slot)):
                 self._js.logger.info("the slot of governor %s was lost while others were waited for", part.name)
                 await slot.finish()
                 self._drop(part, given_back=False)
 
+    async def _is_gone(self, slot: Slot) -> bool:
+        """Tell whether a slot was lost. Who may not read entries goes without a look, as with a single slot."""
+        return await self._js.if_permitted(slot.still_held()) is False
+
+    async def _until_verdict(self, operation: Callable[[], Awaitable[Answer]]) -> Answer:
+        return await self._timing.until_verdict(operation, self._js.patience, self._deadline)
+
     def _drop(self, part: Part, given_back: bool) -> None:
         part.slot = None
+        self._ending.discard(part)
         if part in self._acquired:
             self._acquired.remove(part)
         if part.on_return is not None:
@@ -292,22 +322,26 @@ class Several:
     async def _give_back(self, parts: Iterable[Part]) -> None:
         """Free these slots for others. What no server answers to stays in hand."""
         for part in parts:
-            slot = part.slot
-            if slot is not None:
-                # Also where slots are left to max_age: nobody has worked.
-                slot.frees_on_finish = True
-                with contextlib.suppress(NoVerdict):
-                    given_back = await slot.finish()
-                    self._js.logger.info("gave back slot %d of governor %s before the work", slot.seq, part.name)
-                    self._drop(part, given_back)
+            with contextlib.suppress(NoVerdict):
+                await self._end(part)
+
+    async def _end(self, part: Part) -> None:
+        slot = part.slot
+        if slot is not None:
+            # From now on nobody renews it.
+            self._ending.add(part)
+            # Also where slots are left to max_age: nobody has worked.
+            slot.frees_on_finish = True
+            given_back = await slot.finish()
+            self._js.logger.info("gave back slot %d of governor %s before the work", slot.seq, part.name)
+            self._drop(part, given_back)
 
     # -- the end
 
     async def _give_up(self) -> None:
         """Give back all that was acquired here, in the background where no server answers."""
-        for part in reversed(list(self._acquired)):
-            with contextlib.suppress(GovernorError):
-                await self._give_back([part])
+        # At the same time: where no server answers, each of them takes as long as this connection has patience.
+        await asyncio.gather(*(self._give_back([part]) for part in self._acquired), return_exceptions=True)
         for part in self._acquired:
             if part.slot is not None:
                 self._js.in_background(self._finish_later(part.slot))

@@ -78,6 +78,30 @@ def eager_task(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
     return asyncio.ensure_future(work)
 
 
+async def outcome(work: Awaitable[Answer], seconds: float | None = None) -> Answer:
+    """Await ``work`` for so many seconds at most, and return its result. Where the caller is cancelled, so is the work.
+
+    Before Python 3.12 ``asyncio.wait_for``, by which nats-py waits too, forgets a cancellation that comes in the moment
+    of the result: whoever was cancelled would wait on. Raises asyncio.TimeoutError, and what ``work`` raises.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done = (await asyncio.wait([task], timeout=seconds))[0]
+    except asyncio.CancelledError:
+        _abandon(task)
+        raise
+    if not done:
+        _abandon(task)
+        raise asyncio.TimeoutError
+    return task.result()
+
+
+def _abandon(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    # Retrieve the exception, so that asyncio does not warn that nobody has.
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+
 async def run_to_completion(work: Awaitable[Answer]) -> Answer:
     """Await ``work`` to its end, also when the caller is cancelled meanwhile, and return its result.
 

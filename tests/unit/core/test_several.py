@@ -54,6 +54,8 @@ class FakeGovernor:
         self.holders: list[Any] = []
         self.js = JetStream(nc=cast(Any, None))
         self.unreadable: Optional[GovernorError] = None
+        self.answers_after = 0.0
+        self.gives_back: Optional[GovernorError] = None
         self._waiting: list[asyncio.Event] = []
 
     async def state(self) -> State:
@@ -87,6 +89,11 @@ class FakeGovernor:
         for each in self._waiting[: max(0, self.limit - len(self.holders))]:
             each.set()
 
+    async def has_waiter(self) -> None:
+        """Wait until somebody waits here."""
+        while not self._waiting:  # noqa: ASYNC110  # the event is what is waited for
+            await asyncio.sleep(0)
+
     @property
     def stack(self) -> Stack:
         return cast(Stack, self)
@@ -102,9 +109,10 @@ class FakeSlot:
         self._holder = holder
 
     async def finish(self) -> bool:
-        await asyncio.sleep(0)
-        if self._governor.unreadable is not None:
-            raise self._governor.unreadable
+        await asyncio.sleep(self._governor.answers_after)
+        failure = self._governor.unreadable or self._governor.gives_back
+        if failure is not None:
+            raise failure
         if self in self._governor.holders:
             self._governor.holders.remove(self)
             self._governor.log.append(f"{self._holder} leaves {self._governor.name}")
@@ -221,6 +229,76 @@ async def test_an_attempt_that_fails_keeps_what_an_earlier_one_has_kept() -> Non
     with pytest.raises(WaitTimeout, match=r"^Timed out in 'w'\.$"):
         await Several(wanted).start(0.05)
     assert len(narrow.holders) == 1
+
+
+@bounded
+async def test_all_are_given_back_at_the_same_time() -> None:
+    """Where no server answers, each takes 15 s to give up, and the process was perhaps told to end."""
+    governors = [FakeGovernor(name, limit) for limit, name in enumerate("abcd", 1)]
+    governors[-1].holders = [object()] * 4
+    for each in governors:
+        each.answers_after = 0.3
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(WaitTimeout):
+        await Several(parts("web01", governors)).start(0.05)
+    assert asyncio.get_running_loop().time() - began < 0.7
+    assert [each.holders for each in governors[:3]] == [[]] * 3
+
+
+@bounded
+async def test_a_slot_that_could_not_be_given_back_is_not_worked_under(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody renews it any more, and the deletion may still come."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 10)
+    log: list[str] = []
+    narrow, wide = FakeGovernor("n", 1, log), FakeGovernor("w", 2, log)
+    wanted = parts("web01", [narrow, wide])
+    wanted[1].slot = await wide.start("web01", None)
+    other = await narrow.start("web02", None)
+    wide.gives_back = NoVerdict("No answer.")
+    waiting = asyncio.ensure_future(Several(wanted).start(5))
+    await narrow.has_waiter()
+    await other.finish()
+    wide.gives_back = None
+    await waiting
+    assert log[-3:] == ["web01 enters n", "web01 leaves w", "web01 enters w"]
+
+
+@bounded
+async def test_a_slot_that_comes_in_spite_of_two_cancellations_is_given_back() -> None:
+    """Before Python 3.12, asyncio may forget the first one, where an answer comes at the same moment."""
+    narrow, wide = FakeGovernor("n", 1), FakeGovernor("w", 2)
+
+    async def start(timeout: Optional[float]) -> Slot:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.02)
+        return await wide.start("web01", timeout)
+
+    wanted = [*parts("web01", [narrow]), Part(wide.stack, start)]
+    waiting = asyncio.ensure_future(Several(wanted).start(None))
+    await asyncio.sleep(0.02)
+    for _each in range(2):
+        waiting.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    assert [narrow.holders, wide.holders] == [[], []]
+
+
+@bounded
+async def test_a_wait_that_was_broken_off_counts_as_time_in_which_slots_are_lost() -> None:
+    governors = [FakeGovernor(name, limit) for name, limit in (("a", 1), ("b", 2), ("c", 3))]
+    a, b, c = governors
+    b.holders = [object()] * 2
+    wanted = parts("web01", governors)
+    waiting = asyncio.ensure_future(Several(wanted).start(None))
+    await asyncio.sleep(0.05)
+    a.holders.clear()
+    c.limit = 1
+    # Nobody is called: the slot is found when its turn comes again.
+    b.holders.clear()
+    await waiting
+    assert [await part.slot.still_held() for part in wanted if part.slot is not None] == [True] * 3
 
 
 @bounded

@@ -19,7 +19,7 @@ from ansible_collections.jetstream.governor.plugins.module_utils.core.errors imp
     NoVerdict,
     PermissionRefused,
 )
-from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing, run_to_completion
+from ansible_collections.jetstream.governor.plugins.module_utils.core.timing import Timing, outcome, run_to_completion
 from ansible_collections.jetstream.governor.tests.unit.core.fakes import FakeTime
 
 # What one try does: how many seconds it takes, and what comes of it.
@@ -171,3 +171,32 @@ def test_an_error_of_what_is_carried_through() -> None:
     with pytest.raises(ZeroDivisionError):
         carried(work, 0)
     assert carried(work, 1) is None
+
+
+def test_a_cancellation_in_the_moment_of_the_outcome_is_not_forgotten() -> None:
+    """As asyncio.wait_for forgets it before Python 3.12, also where that waits inside, as in nats-py."""
+
+    async def cancelled_just_then(fails: bool) -> bool:
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.ensure_future(outcome(asyncio.wait_for(answer, 5), 5))
+        await asyncio.sleep(0.01)
+        if fails:
+            answer.set_exception(NoVerdict("No answer."))
+        else:
+            answer.set_result(1)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return waiting.cancelled()
+
+    assert [asyncio.run(cancelled_just_then(fails)) for fails in (False, True)] == [True, True]
+
+
+def test_an_outcome_that_takes_too_long() -> None:
+    async def too_long() -> bool:
+        work = asyncio.ensure_future(asyncio.sleep(5))
+        with pytest.raises(asyncio.TimeoutError):
+            await outcome(work, 0.01)
+        await asyncio.wait([work])
+        return work.cancelled()
+
+    assert asyncio.run(too_long())
