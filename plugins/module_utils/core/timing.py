@@ -85,6 +85,9 @@ async def outcome(work: Awaitable[Answer], seconds: float | None = None) -> Answ
     of the result: whoever was cancelled would wait on. Raises asyncio.TimeoutError, and what ``work`` raises.
     """
     task = asyncio.ensure_future(work)
+    if seconds is None and sys.version_info >= (3, 12):
+        # The short way, since each request takes it.
+        return await task
     try:
         done = (await asyncio.wait([task], timeout=seconds))[0]
     except asyncio.CancelledError:
